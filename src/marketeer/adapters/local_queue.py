@@ -1,0 +1,34 @@
+"""The embedded queue: a priority heap in this process, filled from the store when it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Sequence
+
+
+class LocalQueue:
+    """See ports.WorkQueue."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, str]] = []
+        self._waiting: set[str] = set()
+        self._order = itertools.count()
+        self._filled = asyncio.Event()
+
+    async def put(self, entries: Sequence[tuple[str, int]]) -> None:
+        for item_id, priority in entries:
+            if item_id not in self._waiting:
+                self._waiting.add(item_id)
+                heapq.heappush(self._heap, (priority, next(self._order), item_id))
+        if self._heap:
+            self._filled.set()
+
+    async def get(self) -> str:
+        while not self._heap:
+            self._filled.clear()
+            await self._filled.wait()
+        _, _, item_id = heapq.heappop(self._heap)
+        self._waiting.discard(item_id)
+        return item_id

@@ -1,0 +1,61 @@
+"""Documents: every version of every text, and which of them lie in the workspace as files."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+
+from marketeer.adapters.sqlite.codec import Codec
+from marketeer.adapters.sqlite.goals import insert_sql
+from marketeer.domain.document import Document
+from marketeer.domain.work import WorkItem
+
+_DOCUMENTS = Codec(Document)
+_INSERT = insert_sql("documents", (*_DOCUMENTS.columns, "sha256"))
+
+
+def add(connection: sqlite3.Connection, document: Document) -> Document:
+    (newest,) = connection.execute(
+        "SELECT coalesce(max(version), 0) FROM documents WHERE path = ?", (document.path,)
+    ).fetchone()
+    numbered = replace(document, version=newest + 1)
+    connection.execute(_INSERT, _DOCUMENTS.row(numbered) | {"sha256": numbered.sha256})
+    return numbered
+
+
+def find(connection: sqlite3.Connection, path: str, version: int | None) -> Document | None:
+    if version is None:
+        sql, values = "SELECT * FROM documents WHERE path = ? ORDER BY version DESC LIMIT 1", (path,)
+    else:
+        sql, values = "SELECT * FROM documents WHERE path = ? AND version = ?", (path, version)  # type: ignore[assignment]
+    row = connection.execute(sql, values).fetchone()
+    return _DOCUMENTS.record(row) if row else None
+
+
+def of_work(connection: sqlite3.Connection, item: WorkItem) -> Document | None:
+    row = connection.execute(
+        "SELECT * FROM documents WHERE task_id = ? AND generation = ? AND kind IN ('output', 'context')"
+        " AND truncated = 0 AND author = 'machine' ORDER BY created_at DESC, version DESC LIMIT 1",
+        (item.task_id, item.generation),
+    ).fetchone()
+    return _DOCUMENTS.record(row) if row else None
+
+
+def is_stored(connection: sqlite3.Connection, path: str, sha256: str) -> bool:
+    row = connection.execute("SELECT 1 FROM documents WHERE path = ? AND sha256 = ? LIMIT 1", (path, sha256)).fetchone()
+    return row is not None
+
+
+def unmirrored(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """An output that no task has adopted is kept in the store only."""
+    rows = connection.execute(
+        "SELECT d.path, max(d.version) AS version FROM documents d"
+        " LEFT JOIN tasks t ON t.task_id = d.task_id AND t.output_path = d.path AND t.output_version = d.version"
+        " WHERE d.mirrored = 0 AND d.truncated = 0 AND (d.kind NOT IN ('output', 'context') OR t.task_id IS NOT NULL)"
+        " GROUP BY d.path"
+    )
+    return [(row["path"], row["version"]) for row in rows]
+
+
+def mark_mirrored(connection: sqlite3.Connection, path: str, version: int) -> None:
+    connection.execute("UPDATE documents SET mirrored = 1 WHERE path = ? AND version <= ?", (path, version))

@@ -1,0 +1,252 @@
+"""Goals, tasks and work items: snapshots out, changes in."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from marketeer.adapters.sqlite.codec import Codec, json_text, time_text
+from marketeer.domain.approval import Approval
+from marketeer.domain.errors import Conflict, UsageError
+from marketeer.domain.goal import Goal
+from marketeer.domain.journal import JournalEntry
+from marketeer.domain.learning import Learning
+from marketeer.domain.snapshot import Change, Snapshot, TaskChange
+from marketeer.domain.task import Task
+from marketeer.domain.work import Scope, WorkItem
+
+GOALS = Codec(Goal)
+TASKS = Codec(Task)
+ITEMS = Codec(WorkItem)
+APPROVALS = Codec(Approval)
+LEARNINGS = Codec(Learning)
+
+
+def insert_sql(table: str, columns: Iterable[str], *, verb: str = "INSERT") -> str:
+    names = list(columns)
+    return f"{verb} INTO {table} ({', '.join(names)}) VALUES ({', '.join(':' + n for n in names)})"
+
+
+def _update_sql(table: str, columns: Iterable[str], where: str) -> str:
+    return f"UPDATE {table} SET {', '.join(f'{c} = :{c}' for c in columns)} WHERE {where}"
+
+
+_TASK_COLUMNS = (*TASKS.columns, "rehearsal", "elsewhere")
+_ITEM_COLUMNS = (*ITEMS.columns, "queue_priority")
+_INSERT_GOAL = insert_sql("goals", GOALS.columns)
+_UPDATE_GOAL = _update_sql("goals", GOALS.columns, "goal_id = :goal_id AND version = :version - 1")
+_INSERT_TASK = insert_sql("tasks", _TASK_COLUMNS)
+_UPDATE_TASK = _update_sql(
+    "tasks",
+    _TASK_COLUMNS,
+    "task_id = :task_id AND status = :before_status AND generation = :before_generation",
+)
+_PUT_ITEM = insert_sql("work_items", _ITEM_COLUMNS, verb="INSERT OR REPLACE")
+_PUT_APPROVAL = insert_sql("approvals", APPROVALS.columns, verb="INSERT OR REPLACE")
+_PUT_LEARNING = insert_sql("learnings", LEARNINGS.columns, verb="INSERT OR IGNORE")
+_INSERT_ENTRY = (
+    "INSERT INTO journal (goal_id, at, what, who, task_id, why, data)"
+    " VALUES (:goal_id, :at, :what, :who, :task_id, :why, :data)"
+)
+
+
+# -- in ------------------------------------------------------------------------------------------------------
+
+
+def write_change(connection: sqlite3.Connection, change: Change) -> None:
+    """All of a change. Raises Conflict when what it was made from is no longer there."""
+    _write_goal(connection, change.goal)
+    for task_change in change.tasks:
+        _write_task(connection, task_change, change.goal)
+    for item in change.items:
+        connection.execute(_PUT_ITEM, ITEMS.row(item) | {"queue_priority": item.queue_priority})
+    connection.executemany(_PUT_APPROVAL, [APPROVALS.row(a) for a in change.approvals])
+    connection.executemany(_PUT_LEARNING, [LEARNINGS.row(le) for le in change.learnings])
+    connection.executemany(_INSERT_ENTRY, [_entry_row(entry) for entry in change.entries])
+
+
+def _write_goal(connection: sqlite3.Connection, goal: Goal) -> None:
+    row = GOALS.row(goal)
+    if goal.version == 1:
+        connection.execute(_INSERT_GOAL, row)
+    elif connection.execute(_UPDATE_GOAL, row).rowcount != 1:
+        msg = f"goal {goal.goal_id!r} changed meanwhile"
+        raise Conflict(msg)
+
+
+def _write_task(connection: sqlite3.Connection, change: TaskChange, goal: Goal) -> None:
+    row: dict[str, Any] = TASKS.row(change.after)
+    row["rehearsal"] = int(goal.rehearsal)
+    row["elsewhere"] = next((d for d in change.after.depends_on if not d.startswith(f"{goal.token}-")), None)
+    if change.before is None:
+        connection.execute(_INSERT_TASK, row)
+        return
+    row["before_status"] = change.before.status.value
+    row["before_generation"] = change.before.generation
+    if connection.execute(_UPDATE_TASK, row).rowcount != 1:
+        msg = f"task {change.after.task_id!r} is not {change.before.status.value} any more"
+        raise Conflict(msg)
+
+
+def _entry_row(entry: JournalEntry) -> dict[str, Any]:
+    return {
+        "goal_id": entry.goal_id,
+        "at": time_text(entry.at),
+        "what": entry.what,
+        "who": entry.who,
+        "task_id": entry.task_id,
+        "why": entry.why,
+        "data": json_text(dict(entry.data)),
+    }
+
+
+# -- out -----------------------------------------------------------------------------------------------------
+
+
+def load_snapshot(connection: sqlite3.Connection, goal_id: str) -> Snapshot:
+    goal = load_goal(connection, goal_id)
+    tasks = load_tasks(connection, goal_id)
+    own = {task.task_id for task in tasks}
+    elsewhere = sorted({d for task in tasks for d in task.depends_on} - own)
+    items = connection.execute(
+        "SELECT * FROM work_items WHERE goal_id = ? AND (state IN ('ready', 'claimed') OR task_id IS NULL)",
+        (goal_id,),
+    )
+    approvals = connection.execute(
+        "SELECT * FROM approvals WHERE goal_id = ? AND status = 'open' ORDER BY created_at", (goal_id,)
+    )
+    (made,) = connection.execute("SELECT count(*) FROM approvals WHERE goal_id = ?", (goal_id,)).fetchone()
+    return Snapshot(
+        goal=goal,
+        tasks=tuple(tasks),
+        external=tuple(t for t in (find_task(connection, task_id) for task_id in elsewhere) if t),
+        items=tuple(ITEMS.record(row) for row in items),
+        approvals=tuple(APPROVALS.record(row) for row in approvals),
+        approvals_made=made,
+    )
+
+
+def load_goal(connection: sqlite3.Connection, goal_id: str) -> Goal:
+    row = connection.execute("SELECT * FROM goals WHERE goal_id = ?", (goal_id,)).fetchone()
+    if row is None:
+        msg = f"no goal {goal_id!r} in this workspace: see `marketeer status`"
+        raise UsageError(msg)
+    return GOALS.record(row)
+
+
+def load_tasks(connection: sqlite3.Connection, goal_id: str) -> list[Task]:
+    rows = connection.execute("SELECT * FROM tasks WHERE goal_id = ? ORDER BY seq", (goal_id,))
+    return [TASKS.record(row) for row in rows]
+
+
+def find_task(connection: sqlite3.Connection, task_id: str) -> Task | None:
+    row = connection.execute("SELECT * FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+    return TASKS.record(row) if row else None
+
+
+def matching_goals(connection: sqlite3.Connection, text: str) -> list[str]:
+    """Ids that are, start with or end with this text; at most three."""
+    like = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    rows = connection.execute(
+        "SELECT goal_id FROM goals WHERE goal_id = ? OR goal_id LIKE ? ESCAPE '\\' OR goal_id LIKE ? ESCAPE '\\'"
+        " ORDER BY goal_id = ? DESC, created_at DESC LIMIT 3",
+        (text, f"{like}%", f"%-{like}", text),
+    )
+    return [row["goal_id"] for row in rows]
+
+
+def matching_tasks(connection: sqlite3.Connection, text: str) -> list[Task]:
+    like = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    rows = connection.execute(
+        "SELECT * FROM tasks WHERE task_id = ? OR task_id LIKE ? ESCAPE '\\' ORDER BY task_id = ? DESC LIMIT 3",
+        (text, f"{like}%", text),
+    )
+    return [TASKS.record(row) for row in rows]
+
+
+def _scope_sql(scope: Scope) -> tuple[str, list[Any]]:
+    clauses: list[str] = []
+    values: list[Any] = []
+    if scope.goal_ids is not None:
+        goal_ids, task_ids = sorted(scope.goal_ids), sorted(scope.task_ids)
+        in_goals = f"w.goal_id IN ({', '.join('?' * len(goal_ids))})"
+        in_tasks = f"w.task_id IN ({', '.join('?' * len(task_ids))})"
+        clauses.append(f"({in_goals} OR {in_tasks})")
+        values += [*goal_ids, *task_ids]
+    if scope.rehearsals_only:
+        clauses.append("g.rehearsal = 1")
+    return "".join(f" AND {clause}" for clause in clauses), values
+
+
+def ready_items(connection: sqlite3.Connection, now: datetime, scope: Scope, limit: int) -> list[WorkItem]:
+    clause, values = _scope_sql(scope)
+    rows = connection.execute(
+        "SELECT w.* FROM work_items w JOIN goals g USING (goal_id)"
+        " WHERE w.state = 'ready' AND w.due_at <= ? AND g.finished_at IS NULL AND g.paused = 0"
+        f"{clause} ORDER BY w.queue_priority, w.created_at, w.rowid LIMIT ?",
+        (time_text(now), *values, limit),
+    )
+    return [ITEMS.record(row) for row in rows]
+
+
+def find_item(connection: sqlite3.Connection, item_id: str) -> WorkItem | None:
+    row = connection.execute("SELECT * FROM work_items WHERE work_item_id = ?", (item_id,)).fetchone()
+    return ITEMS.record(row) if row else None
+
+
+def next_due(connection: sqlite3.Connection, now: datetime, scope: Scope) -> str | None:
+    clause, values = _scope_sql(scope)
+    (due_at,) = connection.execute(
+        "SELECT min(w.due_at) FROM work_items w JOIN goals g USING (goal_id)"
+        f" WHERE w.state = 'ready' AND w.due_at > ? AND g.finished_at IS NULL AND g.paused = 0{clause}",
+        (time_text(now), *values),
+    ).fetchone()
+    return due_at  # type: ignore[no-any-return]
+
+
+def claimed_items(connection: sqlite3.Connection, lease_before: datetime | None) -> list[WorkItem]:
+    if lease_before is None:
+        rows = connection.execute("SELECT * FROM work_items WHERE state = 'claimed'")
+    else:
+        rows = connection.execute(
+            "SELECT * FROM work_items WHERE state = 'claimed' AND lease_until < ?", (time_text(lease_before),)
+        )
+    return [ITEMS.record(row) for row in rows]
+
+
+def goals_waiting_elsewhere(connection: sqlite3.Connection) -> list[str]:
+    rows = connection.execute(
+        "SELECT DISTINCT t.goal_id FROM tasks t JOIN tasks e ON e.task_id = t.elsewhere JOIN goals g ON g.goal_id = t.goal_id"
+        " WHERE t.status = 'pending' AND t.elsewhere IS NOT NULL AND e.finished_at IS NOT NULL"
+        " AND g.finished_at IS NULL"
+    )
+    return [row["goal_id"] for row in rows]
+
+
+def unfinished_task(connection: sqlite3.Connection, skill: str, *, rehearsal: bool) -> Task | None:
+    """The oldest task of this skill that can still be expected to finish by itself."""
+    row = connection.execute(
+        "SELECT t.* FROM tasks t JOIN goals g USING (goal_id)"
+        " WHERE t.skill = ? AND t.finished_at IS NULL AND t.rehearsal = ? AND t.status != 'blocked'"
+        " AND g.finished_at IS NULL AND g.paused = 0 ORDER BY t.created_at LIMIT 1",
+        (skill, int(rehearsal)),
+    ).fetchone()
+    return TASKS.record(row) if row else None
+
+
+def approved_tasks(
+    connection: sqlite3.Connection, skill: str, *, rehearsal: bool, before: datetime | None, limit: int
+) -> list[Task]:
+    rows = connection.execute(
+        "SELECT * FROM tasks WHERE skill = ? AND rehearsal = ? AND status = 'approved' AND superseded_by IS NULL"
+        " AND finished_at < ? ORDER BY finished_at DESC LIMIT ?",
+        (skill, int(rehearsal), time_text(before) if before else "9", limit),
+    )
+    return [TASKS.record(row) for row in rows]
+
+
+def unfinished_goal_ids(connection: sqlite3.Connection) -> Sequence[str]:
+    rows = connection.execute("SELECT goal_id FROM goals WHERE finished_at IS NULL ORDER BY created_at")
+    return [row["goal_id"] for row in rows]

@@ -1,0 +1,293 @@
+"""The Store port on SQLite: each method is one job for the database thread."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from marketeer.adapters.sqlite import documents as documents_sql
+from marketeer.adapters.sqlite import goals as goals_sql
+from marketeer.adapters.sqlite import ledger as ledger_sql
+from marketeer.adapters.sqlite.codec import Codec, time_of, time_text
+from marketeer.adapters.sqlite.migrate import migrate
+from marketeer.adapters.sqlite.thread import Database
+from marketeer.domain.approval import Approval, ApprovalStatus
+from marketeer.domain.document import Document
+from marketeer.domain.errors import UsageError
+from marketeer.domain.goal import Goal
+from marketeer.domain.journal import JournalEntry
+from marketeer.domain.learning import Learning
+from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend
+from marketeer.domain.review import Review
+from marketeer.domain.skill import FOUNDATION_SKILL
+from marketeer.domain.snapshot import Change, Snapshot
+from marketeer.domain.task import Task
+from marketeer.domain.work import Scope, WorkItem
+
+_REVIEWS = Codec(Review)
+_PUT_REVIEW = goals_sql.insert_sql("reviews", _REVIEWS.columns, verb="INSERT OR REPLACE")
+
+
+class SqliteStore:
+    """See ports.Store for the contract. `path` None keeps the store in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._db = Database(path)
+
+    async def open(self) -> None:
+        await self._db.open(migrate)
+
+    async def close(self) -> None:
+        await self._db.close()
+
+    async def data_version(self) -> int:
+        """Changes whenever another process has committed."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+        return await self._db.read(work)
+
+    # -- goals, tasks, work ----------------------------------------------------------------------------------
+
+    async def snapshot(self, goal_id: str) -> Snapshot:
+        return await self._db.read(lambda c: goals_sql.load_snapshot(c, goal_id))
+
+    async def commit(
+        self, change: Change, *, documents: Sequence[Document] = (), reviews: Sequence[Review] = ()
+    ) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            goals_sql.write_change(connection, change)
+            for document in documents:
+                documents_sql.add(connection, document)
+            connection.executemany(_PUT_REVIEW, [_REVIEWS.row(review) for review in reviews])
+
+        await self._db.write(work)
+
+    async def commit_goal_inputs(self, change: Change, documents: Sequence[Document]) -> Change:
+        def work(connection: sqlite3.Connection) -> Change:
+            stored = [_add_once(connection, document) for document in documents]
+            inputs = tuple(f"{d.path}@{d.version}" for d in stored)
+            complete = replace(change, goal=replace(change.goal, inputs=inputs))
+            goals_sql.write_change(connection, complete)
+            return complete
+
+        return await self._db.write(work)
+
+    async def ready_items(self, *, now: datetime, scope: Scope, limit: int) -> Sequence[WorkItem]:
+        return await self._db.read(lambda c: goals_sql.ready_items(c, now, scope, limit))
+
+    async def work_item(self, work_item_id: str) -> WorkItem | None:
+        return await self._db.read(lambda c: goals_sql.find_item(c, work_item_id))
+
+    async def next_due(self, *, now: datetime, scope: Scope) -> datetime | None:
+        due_at = await self._db.read(lambda c: goals_sql.next_due(c, now, scope))
+        return time_of(due_at) if due_at else None
+
+    async def heartbeat(self, item: WorkItem, *, lease_until: datetime) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            cursor = connection.execute(
+                "UPDATE work_items SET lease_until = ? WHERE work_item_id = ? AND state = 'claimed' AND claim = ?",
+                (time_text(lease_until), item.work_item_id, item.claim),
+            )
+            return cursor.rowcount == 1
+
+        return await self._db.write(work)
+
+    async def claimed_items(self, *, lease_before: datetime | None) -> Sequence[WorkItem]:
+        return await self._db.read(lambda c: goals_sql.claimed_items(c, lease_before))
+
+    async def goals_waiting_on_other_goals(self) -> Sequence[str]:
+        return await self._db.read(goals_sql.goals_waiting_elsewhere)
+
+    async def foundation_task(self, *, rehearsal: bool) -> Task | None:
+        return await self._db.read(lambda c: goals_sql.unfinished_task(c, FOUNDATION_SKILL, rehearsal=rehearsal))
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    async def goal(self, goal_id: str) -> Goal:
+        return await self._db.read(lambda c: goals_sql.load_goal(c, goal_id))
+
+    async def find_goal(self, prefix: str) -> Goal:
+        found = await self._db.read(lambda c: goals_sql.matching_goals(c, prefix)) if prefix else []
+        if len(found) > 1 and found[0] != prefix:
+            msg = f"{prefix!r} fits more than one goal: {', '.join(found)}"
+            raise UsageError(msg)
+        return await self.goal(found[0] if found else prefix)
+
+    async def goals(self, *, limit: int, unfinished_only: bool = False) -> Sequence[Goal]:
+        where = "WHERE finished_at IS NULL " if unfinished_only else ""
+
+        def work(connection: sqlite3.Connection) -> list[Goal]:
+            rows = connection.execute(
+                f"SELECT * FROM goals {where}ORDER BY created_at DESC, rowid DESC LIMIT ?", (limit,)
+            )
+            return [goals_sql.GOALS.record(row) for row in rows]
+
+        return await self._db.read(work)
+
+    async def tasks(self, goal_id: str) -> Sequence[Task]:
+        return await self._db.read(lambda c: goals_sql.load_tasks(c, goal_id))
+
+    async def find_task(self, prefix: str) -> Task:
+        found = await self._db.read(lambda c: goals_sql.matching_tasks(c, prefix)) if prefix else []
+        if not found:
+            msg = f"no task {prefix!r} in this workspace: see `marketeer show GOAL`"
+            raise UsageError(msg)
+        if len(found) > 1 and found[0].task_id != prefix:
+            msg = f"{prefix!r} fits more than one task: {', '.join(task.task_id for task in found)}"
+            raise UsageError(msg)
+        return found[0]
+
+    async def latest_approved(
+        self, skill: str, *, rehearsal: bool, before: datetime | None = None, limit: int = 1
+    ) -> Sequence[Task]:
+        return await self._db.read(
+            lambda c: goals_sql.approved_tasks(c, skill, rehearsal=rehearsal, before=before, limit=limit)
+        )
+
+    async def approval(self, approval_id: str) -> Approval:
+        def work(connection: sqlite3.Connection) -> list[Approval]:
+            rows = connection.execute(
+                "SELECT * FROM approvals WHERE approval_id = ? OR substr(approval_id, 1, ?) = ?"
+                " ORDER BY approval_id = ? DESC LIMIT 3",
+                (approval_id, len(approval_id), approval_id, approval_id),
+            )
+            return [goals_sql.APPROVALS.record(row) for row in rows]
+
+        found = await self._db.read(work) if approval_id else []
+        if not found:
+            msg = f"no approval {approval_id!r}: see `marketeer approvals`"
+            raise UsageError(msg)
+        if len(found) > 1 and found[0].approval_id != approval_id:
+            msg = f"{approval_id!r} fits more than one approval: {', '.join(a.approval_id for a in found)}"
+            raise UsageError(msg)
+        return found[0]
+
+    async def approvals(
+        self, *, status: ApprovalStatus | None = None, goal_id: str | None = None
+    ) -> Sequence[Approval]:
+        wanted = {"status": status.value if status else None, "goal_id": goal_id}
+        clauses = [f"{name} = :{name}" for name, value in wanted.items() if value is not None]
+        where = f"WHERE {' AND '.join(clauses)} " if clauses else ""
+
+        def work(connection: sqlite3.Connection) -> list[Approval]:
+            rows = connection.execute(f"SELECT * FROM approvals {where}ORDER BY created_at, rowid", wanted)
+            return [goals_sql.APPROVALS.record(row) for row in rows]
+
+        return await self._db.read(work)
+
+    async def reviews(self, goal_id: str) -> Sequence[Review]:
+        def work(connection: sqlite3.Connection) -> list[Review]:
+            rows = connection.execute(
+                "SELECT * FROM reviews WHERE goal_id = ? ORDER BY created_at, rowid", (goal_id,)
+            )
+            return [_REVIEWS.record(row) for row in rows]
+
+        return await self._db.read(work)
+
+    async def journal(
+        self, *, goal_id: str | None = None, after: int = 0, limit: int = 1000
+    ) -> Sequence[JournalEntry]:
+        clause = "AND goal_id = :goal_id " if goal_id else ""
+
+        def work(connection: sqlite3.Connection) -> list[JournalEntry]:
+            rows = connection.execute(
+                f"SELECT * FROM journal WHERE entry_id > :after {clause}ORDER BY entry_id LIMIT :limit",
+                {"after": after, "goal_id": goal_id, "limit": limit},
+            )
+            return [_entry(row) for row in rows]
+
+        return await self._db.read(work)
+
+    async def journal_end(self) -> int:
+        def work(connection: sqlite3.Connection) -> int:
+            return int(connection.execute("SELECT coalesce(max(entry_id), 0) FROM journal").fetchone()[0])
+
+        return await self._db.read(work)
+
+    async def learnings(
+        self, *, rehearsal: bool, agent: str | None = None, category: str | None = None, limit: int = 200
+    ) -> Sequence[Learning]:
+        wanted = {"agent": agent, "category": category}
+        clauses = [f" AND {name} = :{name}" for name, value in wanted.items() if value is not None]
+
+        def work(connection: sqlite3.Connection) -> list[Learning]:
+            rows = connection.execute(
+                f"SELECT * FROM learnings WHERE rehearsal = :rehearsal{''.join(clauses)}"
+                " ORDER BY created_at DESC, rowid DESC LIMIT :limit",
+                {**wanted, "rehearsal": int(rehearsal), "limit": limit},
+            )
+            return [goals_sql.LEARNINGS.record(row) for row in rows]
+
+        return await self._db.read(work)
+
+    # -- money -----------------------------------------------------------------------------------------------
+
+    async def reserve(self, reservation: Reservation, caps: Caps) -> Refused | None:
+        return await self._db.write(lambda c: ledger_sql.reserve(c, reservation, caps))
+
+    async def settle(self, call: Call, documents: Sequence[Document] = ()) -> Sequence[Document]:
+        def work(connection: sqlite3.Connection) -> list[Document]:
+            ledger_sql.settle(connection, call)
+            return [documents_sql.add(connection, document) for document in documents]
+
+        return await self._db.write(work)
+
+    async def release(self, call_id: str) -> None:
+        await self._db.write(lambda c: ledger_sql.release(c, call_id))
+
+    async def book_orphans(self, *, owner_not: str, now: datetime) -> int:
+        return await self._db.write(lambda c: ledger_sql.book_orphans(c, owner_not, now))
+
+    async def calls(self, goal_id: str, *, work_item_id: str | None = None) -> Sequence[Call]:
+        return await self._db.read(lambda c: ledger_sql.calls(c, goal_id, work_item_id))
+
+    async def goal_bill(self, goal_id: str) -> GoalBill:
+        return await self._db.read(lambda c: ledger_sql.goal_bill(c, goal_id))
+
+    async def month_spend(self, month: str) -> Spend:
+        return await self._db.read(lambda c: ledger_sql.load_spend(c, "month", month))
+
+    # -- documents -------------------------------------------------------------------------------------------
+
+    async def add_document(self, document: Document) -> Document:
+        return await self._db.write(lambda c: documents_sql.add(c, document))
+
+    async def document(self, path: str, version: int | None = None) -> Document | None:
+        return await self._db.read(lambda c: documents_sql.find(c, path, version))
+
+    async def document_of(self, work: WorkItem) -> Document | None:
+        return await self._db.read(lambda c: documents_sql.of_work(c, work))
+
+    async def is_stored_version(self, path: str, sha256: str) -> bool:
+        return await self._db.read(lambda c: documents_sql.is_stored(c, path, sha256))
+
+    async def unmirrored(self) -> Sequence[tuple[str, int]]:
+        return await self._db.read(documents_sql.unmirrored)
+
+    async def mark_mirrored(self, path: str, version: int) -> None:
+        await self._db.write(lambda c: documents_sql.mark_mirrored(c, path, version))
+
+
+def _add_once(connection: sqlite3.Connection, document: Document) -> Document:
+    """An input given again unchanged stays the version it is."""
+    newest = documents_sql.find(connection, document.path, None)
+    return newest if newest and newest.sha256 == document.sha256 else documents_sql.add(connection, document)
+
+
+def _entry(row: sqlite3.Row) -> JournalEntry:
+    return JournalEntry(
+        entry_id=row["entry_id"],
+        goal_id=row["goal_id"],
+        at=time_of(row["at"]),
+        what=row["what"],
+        who=row["who"],
+        task_id=row["task_id"],
+        why=row["why"],
+        data=json.loads(row["data"]),
+    )

@@ -1,0 +1,154 @@
+"""One skill's folder: SKILL.md, contract.yaml and references/, read into domain data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marketeer.adapters.team_files.schema import (
+    MAX_NAME_CHARS,
+    SKILL_NAME,
+    ContractFile,
+    ContractHead,
+    Frontmatter,
+    has_column,
+    table_refs,
+)
+from marketeer.adapters.team_files.source import Source, list_folder, parse_yaml, read_text, suggest
+from marketeer.domain.errors import ConfigurationError
+from marketeer.domain.skill import DIRECTOR, FOUNDATION_SKILL, Reference, Skill, SkillInfo
+
+HUMAN = "human"
+RESERVED_NAMES = (DIRECTOR, HUMAN)  # a handoff may go to them, so no skill can be called that
+
+_FRONTMATTER = re.compile(r"---[ \t]*\n(.*?)^---[ \t]*$\n?", re.DOTALL | re.MULTILINE)
+_SECTIONS = re.compile(r"^sections:.*?(?=^[^\s#-]|\Z)", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillFolder:
+    """Where a skill lies; `shown` is how messages name the folder. `own`: it is the workspace's."""
+
+    name: str
+    path: Path
+    shown: str
+    own: bool
+
+    def read(self, file: str) -> tuple[str, str]:
+        """The file's text and how messages name it."""
+        shown = f"{self.shown}/{file}"
+        return read_text(self.path / file, shown), shown
+
+    def contract(self) -> tuple[Source, dict[str, Any]]:
+        return parse_yaml(*self.read("contract.yaml"))
+
+
+def skill_folders(root: Path, shown: str, *, own: bool) -> dict[str, SkillFolder]:
+    """The skills of `root/skills`, opening none of them. Folders whose name starts with . or _ are left alone."""
+    return {
+        path.name: SkillFolder(name=path.name, path=path, shown=f"{shown}/skills/{path.name}", own=own)
+        for path in list_folder(root / "skills", f"{shown}/skills")
+        if path.is_dir() and not path.name.startswith("_")
+    }
+
+
+def read_info(folder: SkillFolder, squads: Collection[str]) -> SkillInfo:
+    """What planning needs. The sections, most of the file, are cut out first; blank lines keep the numbering."""
+    text, shown = folder.read("contract.yaml")
+    source, data = parse_yaml(_SECTIONS.sub(lambda found: "\n" * found[0].count("\n"), text, count=1), shown)
+    data.pop("sections", None)
+    head = source.check(ContractHead, data)
+    _check_squad(folder.name, head.squad, squads, source)
+    return _info(folder.name, head, _read_instructions(folder)[0])
+
+
+def read_skill(folder: SkillFolder, squads: Collection[str]) -> Skill:
+    """Everything: instructions, references and contract."""
+    source, data = folder.contract()
+    file = source.check(ContractFile, data)
+    _check_squad(folder.name, file.squad, squads, source)
+    contract = file.make(folder.name)
+    for place, ref in table_refs(data):
+        if not has_column(contract, ref):
+            msg = f"{ref!r} names no table column of this contract; write table:<Section heading>.<Column>"
+            raise source.error(place, msg)
+    front, body = _read_instructions(folder)
+    info = _info(folder.name, file, front)
+    return Skill(info=info, body=body, references=_read_references(folder), contract=contract)
+
+
+def check_neighbours(folders: Mapping[str, SkillFolder], infos: Mapping[str, SkillInfo]) -> None:
+    """Every skill named in upstream or downstream exists."""
+    for name, info in infos.items():
+        for key, neighbours in (("upstream", info.upstream), ("downstream", info.downstream)):
+            for index, other in enumerate(neighbours):
+                if other not in folders:
+                    msg = f"no skill {other!r} for {key}; {suggest(other, folders)}"
+                    raise folders[name].contract()[0].error((key, index), msg)
+
+
+def _info(name: str, head: ContractHead, front: Frontmatter) -> SkillInfo:
+    return SkillInfo(
+        name=name,
+        description=front.description,
+        squad=head.squad,
+        tier=head.tier,
+        timeout_s=head.timeout_s,
+        max_output_tokens=head.max_output_tokens,
+        upstream=head.upstream,
+        downstream=head.downstream,
+        review_depth=head.review_depth,
+        brief=head.brief.make(),
+    )
+
+
+def _check_squad(name: str, squad: str | None, squads: Collection[str], source: Source) -> None:
+    """Without a squad an output would land on the product context, which only the foundation skill may write."""
+    if name == FOUNDATION_SKILL:
+        if squad is not None:
+            msg = f"the foundation skill {name!r} belongs to no squad; remove this line"
+            raise source.error(("squad",), msg)
+    elif squad is None:
+        msg = f"squad is missing; add one of {', '.join(squads)}"
+        raise source.error((), msg)
+    elif squad not in squads:
+        msg = f"no squad {squad!r}; {suggest(squad, squads)}"
+        raise source.error(("squad",), msg)
+
+
+def _read_instructions(folder: SkillFolder) -> tuple[Frontmatter, str]:
+    """SKILL.md's frontmatter and body."""
+    text, shown = folder.read("SKILL.md")
+    head = _FRONTMATTER.match(text)
+    if head is None:
+        msg = f"{shown}:1: no frontmatter; begin the file with ---, name, description and ---"
+        raise ConfigurationError(msg)
+    source, data = parse_yaml(head[1], shown, first_line=2)
+    front = source.check(Frontmatter, data)
+    _check_name(folder.name, front.name, source)
+    body = text[head.end() :].strip()
+    if not body:
+        msg = f"{shown}: no instructions below the frontmatter; write what this specialist does"
+        raise ConfigurationError(msg)
+    return front, body
+
+
+def _check_name(folder_name: str, name: str, source: Source) -> None:
+    if not SKILL_NAME.fullmatch(folder_name) or len(folder_name) > MAX_NAME_CHARS:
+        msg = f"the folder name {folder_name!r} must be lowercase letters, digits and single hyphens; rename it"
+        raise source.error(("name",), msg)
+    if folder_name in RESERVED_NAMES:
+        msg = f"{folder_name!r} is not a name for a skill (handoffs use it); rename the folder"
+        raise source.error(("name",), msg)
+    if name != folder_name:
+        msg = f"name {name!r} differs from the folder {folder_name!r}; make them the same"
+        raise source.error(("name",), msg)
+
+
+def _read_references(folder: SkillFolder) -> tuple[Reference, ...]:
+    paths = list_folder(folder.path / "references", f"{folder.shown}/references")
+    names = sorted(path.name for path in paths if path.suffix == ".md")
+    return tuple(Reference(name=name, text=folder.read(f"references/{name}")[0].strip()) for name in names)

@@ -1,0 +1,184 @@
+"""The workspace folder: atomic, durable file writes that never leave it, and the lock of the working process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from marketeer.domain.errors import StoreUnavailable, UsageError, WorkspaceBusy
+
+DATABASE_NAME = "marketeer.db"
+LOCK_NAME = "marketeer.lock"
+IGNORED = f"{DATABASE_NAME}*\n{LOCK_NAME}\n*.tmp\n.env\n"
+FOLDERS = ("context", "inputs", "goals", "outputs", "reviews", "metrics", "memory", "team")
+
+
+class FileWorkspace:
+    """See ports.Workspace. `make()` creates the folder; nothing else does."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def database_path(self) -> Path:
+        return self.root / DATABASE_NAME
+
+    @property
+    def team_path(self) -> Path:
+        return self.root / "team"
+
+    @property
+    def exists(self) -> bool:
+        """True when somebody has worked here: there is a database."""
+        return self.database_path.is_file()
+
+    def make(self) -> None:
+        """Create the folder and its `.gitignore`. Raises UsageError when it is a file or cannot be written."""
+        self.check()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            ignore = self.root / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text(IGNORED)
+        except OSError as exc:
+            raise self._unusable(exc) from exc
+
+    def make_folders(self) -> None:
+        """The folders a user fills or reads, so that they can be seen."""
+        for name in FOLDERS:
+            (self.root / name).mkdir(exist_ok=True)
+
+    def check(self) -> None:
+        """Raises UsageError when this path cannot be a workspace."""
+        if self.root.exists() and not self.root.is_dir():
+            msg = f"workspace {str(self.root)!r} is a file: give a folder with --workspace or WORKSPACE_DIR"
+            raise UsageError(msg)
+        parent = self.root
+        while not parent.exists() and parent != parent.parent:
+            parent = parent.parent
+        if not parent.is_dir():
+            msg = f"workspace {str(self.root)!r} lies under a file: give another folder with --workspace"
+            raise UsageError(msg)
+        if not os.access(parent, os.W_OK | os.X_OK):
+            msg = f"workspace {str(self.root)!r} cannot be written: change its permissions or give another --workspace"
+            raise UsageError(msg)
+
+    def resolve(self, path: str) -> Path:
+        """The file of a relative path. Raises UsageError for one that would leave the workspace."""
+        pure = PurePosixPath(path)
+        target = self.root.joinpath(*pure.parts)
+        inside = not pure.is_absolute() and ".." not in pure.parts
+        if not inside or not target.resolve().is_relative_to(self.root.resolve()):
+            msg = f"{path!r} leads out of the workspace"
+            raise UsageError(msg)
+        return target
+
+    async def read(self, path: str) -> bytes | None:
+        return await asyncio.to_thread(self._read, self.resolve(path))
+
+    def _read(self, target: Path) -> bytes | None:
+        try:
+            return target.read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+        except OSError as exc:
+            raise self._unusable(exc) from exc
+
+    async def write(self, path: str, content: bytes) -> None:
+        await asyncio.to_thread(self._write, self.resolve(path), content)
+
+    def _write(self, target: Path, content: bytes) -> None:
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+            _sync_folder(target.parent)
+        except OSError as exc:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise self._unusable(exc) from exc
+
+    def _unusable(self, exc: OSError) -> UsageError | StoreUnavailable:
+        if isinstance(exc, PermissionError):
+            return UsageError(f"workspace {str(self.root)!r} cannot be written: {exc.strerror}: change its permissions")
+        return StoreUnavailable(f"workspace {str(self.root)!r}: {exc.strerror or exc}")
+
+    # -- who works here --------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def work_lock(self, *, scope: str) -> AsyncIterator[None]:
+        """A file lock, so that it dies with its owner; the file says who holds it."""
+        with self._open_lock() as file:
+            if not _try_lock(file):
+                raise WorkspaceBusy(self._busy_message())
+            try:
+                file.seek(0)
+                file.truncate()
+                file.write(json.dumps({"pid": os.getpid(), "scope": scope}))
+                file.flush()
+                yield
+            finally:
+                file.truncate(0)
+                fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+
+    def worker(self) -> dict[str, object] | None:
+        """`{"pid": ..., "scope": "all" | goal id}` of the process that works here now, None when nobody does."""
+        if not (self.root / LOCK_NAME).exists():
+            return None
+        try:
+            with self._open_lock() as file:
+                if _try_lock(file):
+                    return None
+                file.seek(0)
+                text = file.read()
+        except OSError:
+            return None
+        try:
+            holder = json.loads(text)
+        except ValueError:
+            holder = {}
+        return holder if isinstance(holder, dict) else {}
+
+    def _busy_message(self) -> str:
+        holder = self.worker() or {}
+        return (
+            f"process {holder.get('pid', 'unknown')} already works on workspace {str(self.root)!r}: "
+            "wait for it to end, stop it, or use another --workspace"
+        )
+
+    @contextlib.contextmanager
+    def _open_lock(self) -> Iterator[IO[str]]:
+        try:
+            file = (self.root / LOCK_NAME).open("a+")
+        except OSError as exc:
+            raise self._unusable(exc) from exc
+        with file:
+            yield file
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename is durable only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,134 @@
+"""What humans decide about a goal: answers to its questions, cancel, pause, redo."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from marketeer.domain.approval import DECIDED, Approval, ApprovalKind, ApprovalStatus, Decision
+from marketeer.domain.draft import Draft
+from marketeer.domain.errors import UsageError
+from marketeer.domain.follow_up import abandon, requeue, superseding, was_skipped
+from marketeer.domain.goal import GoalStatus
+from marketeer.domain.outcome import CancelAsked, Decided, RedoAsked
+from marketeer.domain.task import MAX_PASSES, Task, TaskStatus
+
+APPROVED_BY_HUMAN = "approved by a human"
+
+
+def decide(draft: Draft, decided: Decided) -> None:
+    """Answer a question. Raises UsageError when it is not open or does not offer that choice."""
+    approval = draft.approvals.get(decided.approval_id)
+    if approval is None or approval.status is not ApprovalStatus.OPEN:
+        msg = f"{decided.approval_id!r} is not waiting for an answer: see `marketeer approvals`"
+        raise UsageError(msg)
+    offered = [choice for choice, _ in approval.choices]
+    if decided.decision not in offered:
+        choices = ", ".join(choice.value for choice in offered)
+        msg = f"{approval.approval_id!r} offers {choices}, not {decided.decision.value}"
+        raise UsageError(msg)
+    draft.answer(approval, DECIDED[decided.decision], by=decided.by, note=decided.note)
+    match approval.kind:
+        case ApprovalKind.BUDGET:
+            _decide_budget(draft, approval, decided)
+        case ApprovalKind.LEGAL_RISK:
+            if decided.decision is Decision.REJECT:
+                abandon(draft, GoalStatus.CANCELLED, f"rejected: {decided.note or approval.question}")
+        case ApprovalKind.QUALITY | ApprovalKind.FAILURE:
+            _decide_task(draft, approval, decided)
+
+
+def _decide_budget(draft: Draft, approval: Approval, decided: Decided) -> None:
+    waiting = [t for t in draft.tasks.values() if t.waits_for == approval.approval_id]
+    if decided.decision is Decision.REJECT:
+        if approval.task_id is None:
+            abandon(draft, GoalStatus.BUDGET_EXHAUSTED, approval.question)
+            return
+        for task in waiting:
+            draft.move(task, TaskStatus.FAILED, reason="its budget was used up", waits_for=None)
+        return
+    amount = approval.amount_usd or Decimal(0)
+    if approval.task_id is None:
+        raised = (draft.goal.budget_usd or Decimal(0)) + amount
+        draft.set_goal(budget_usd=raised)
+        draft.note("budget_raised", budget_usd=str(raised))
+    for task in waiting:
+        requeue(draft, task)
+
+
+def _decide_task(draft: Draft, approval: Approval, decided: Decided) -> None:
+    task = draft.tasks[approval.task_id or ""]
+    match decided.decision:
+        case Decision.APPROVE:
+            draft.move(
+                task, TaskStatus.APPROVED, why=decided.note, verdict=APPROVED_BY_HUMAN, waits_for=None, reason=None
+            )
+        case Decision.REVISE:
+            note = f"- [from a human] {decided.note}" if decided.note else ""
+            feedback = "\n".join(text for text in (note, task.feedback) if text)
+            requeue(draft, task, feedback=feedback or None)
+        case Decision.REJECT:
+            reason = f"rejected by a human: {decided.note}" if decided.note else "rejected by a human"
+            draft.move(task, TaskStatus.FAILED, reason=reason, waits_for=None)
+
+
+def cancel(draft: Draft, asked: CancelAsked) -> None:
+    """End the goal. Calls in flight finish and are booked; they release nothing."""
+    if draft.goal.status.is_final:
+        msg = f"goal {draft.goal.goal_id!r} is already {draft.goal.status.value}: there is nothing to cancel"
+        raise UsageError(msg)
+    abandon(draft, GoalStatus.CANCELLED, asked.why or f"cancelled by {asked.by}")
+
+
+def pause(draft: Draft, *, paused: bool) -> None:
+    if draft.goal.status.is_final:
+        msg = f"goal {draft.goal.goal_id!r} is already {draft.goal.status.value}"
+        raise UsageError(msg)
+    draft.set_goal(paused=paused)
+
+
+def redo(draft: Draft, asked: RedoAsked) -> None:
+    """A new task takes the place of a finished one. Unstarted dependents wait for it; finished ones stay as they are.
+
+    A finished goal is reopened for one more pass. What was cancelled because the old task failed is made again too.
+    """
+    task = draft.tasks[asked.task_id]
+    _check_redo(draft, task)
+    if draft.goal.status.is_final:
+        draft.set_goal(pass_number=draft.goal.pass_number + 1, error=None)
+        draft.set_status(GoalStatus.RUNNING, why=f"redo of {task.task_id}")
+    feedback = f"- [from a human] {asked.note}" if asked.note else None
+    renamed = {task.task_id: _supersede(draft, task, feedback)}
+    for other in list(draft.tasks.values()):
+        if other.superseded_by or other.task_id in renamed or not (set(other.depends_on) & renamed.keys()):
+            continue
+        if other.status is TaskStatus.CANCELLED and not was_skipped(other):
+            renamed[other.task_id] = _supersede(draft, other, None)
+    for other in list(draft.tasks.values()):
+        depends_on = tuple(renamed.get(d, d) for d in other.depends_on)
+        if other.status is TaskStatus.PENDING and depends_on != other.depends_on:
+            draft.edit(other, "task_rewired", why=f"{task.task_id} is done over", depends_on=depends_on)
+
+
+def _check_redo(draft: Draft, task: Task) -> None:
+    reopens = draft.goal.status.is_final and draft.goal.status not in (GoalStatus.COMPLETED, GoalStatus.FAILED)
+    if reopens:
+        msg = f"goal {draft.goal.goal_id!r} is {draft.goal.status.value}: start a new goal instead"
+        raise UsageError(msg)
+    if not task.status.is_final:
+        msg = f"task {task.task_id!r} is {task.status.value}, not finished: there is nothing to redo yet"
+        raise UsageError(msg)
+    if task.superseded_by:
+        msg = f"task {task.task_id!r} was done over already: redo {task.superseded_by!r} instead"
+        raise UsageError(msg)
+    if task.pass_number >= MAX_PASSES:
+        msg = f"task {task.task_id!r} is in pass {task.pass_number} of {MAX_PASSES}: start a new goal instead"
+        raise UsageError(msg)
+
+
+def _supersede(draft: Draft, task: Task, feedback: str | None) -> str:
+    seq = max(other.seq for other in draft.tasks.values()) + 1
+    task_id = f"{draft.goal.token}-{seq:02d}-{task.skill}"
+    draft.edit(task, "task_superseded", superseded_by=task_id)
+    new = superseding(task, task_id=task_id, seq=seq, feedback=feedback)
+    draft.add(new, why=f"supersedes {task.task_id}")
+    return task_id

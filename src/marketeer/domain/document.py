@@ -1,0 +1,75 @@
+"""Documents: what the workspace is made of, kept as versions in the store and mirrored as Markdown files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+CONTEXT_PATH = "context/product-marketing-context.md"
+LEARNINGS_PATH = "memory/learnings.md"
+REHEARSAL_ROOT = "rehearsal"
+
+
+class DocumentKind(StrEnum):
+    CONTEXT = "context"
+    INPUT = "input"
+    OUTPUT = "output"
+    REVIEW = "review"
+    PLAN = "plan"
+    REPORT = "report"
+    LEARNINGS = "learnings"
+
+
+class Author(StrEnum):
+    MACHINE = "machine"
+    HUMAN = "human"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One version of one document. `path` is relative to the workspace, with forward slashes.
+
+    `version` 0 means "the next one": the store numbers it. `made_from` lists `path@version` of what it was
+    written from; `truncated` marks text that must never be shipped.
+    """
+
+    path: str
+    kind: DocumentKind
+    content: str
+    author: Author
+    rehearsal: bool
+    created_at: datetime
+    version: int = 0
+    goal_id: str | None = None
+    task_id: str | None = None
+    generation: int | None = None
+    call_id: str | None = None
+    truncated: bool = False
+    warnings: tuple[str, ...] = ()
+    made_from: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+def tree_path(path: str, *, rehearsal: bool) -> str:
+    """Where `path` lies: a rehearsal has the same tree under its own root."""
+    return f"{REHEARSAL_ROOT}/{path}" if rehearsal else path
+
+
+def output_path(*, squad: str | None, skill: str, task_id: str, rehearsal: bool) -> str:
+    """Where a task's output lies. The foundation skill has no squad: its output is the product context itself."""
+    if squad is None:
+        return tree_path(CONTEXT_PATH, rehearsal=rehearsal)
+    return tree_path(f"outputs/{squad}/{skill}/{task_id}.md", rehearsal=rehearsal)
+
+
+def review_path(*, task_id: str, number: int, rehearsal: bool) -> str:
+    return tree_path(f"reviews/{task_id}-review-{number}.md", rehearsal=rehearsal)
+
+
+def goal_path(*, goal_id: str, name: str, rehearsal: bool) -> str:
+    return tree_path(f"goals/{goal_id}/{name}", rehearsal=rehearsal)

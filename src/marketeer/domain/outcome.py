@@ -1,0 +1,160 @@
+"""What can happen to a goal: outcomes of work, decisions of humans, the passing of time. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from marketeer.domain.approval import Decision
+from marketeer.domain.plan import Plan
+from marketeer.domain.review import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRef:
+    """The item a result belongs to, and the claim it was made under."""
+
+    item_id: str
+    claim: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A worker takes an item."""
+
+    item_id: str
+    owner: str
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    item: ItemRef
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """The output is recorded as this version of this document."""
+
+    item: ItemRef
+    output_path: str
+    output_version: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """`asked_for` are the skills that the output asks to work next; they decide conditional tasks."""
+
+    item: ItemRef
+    findings: tuple[Finding, ...]
+    waived: tuple[str, ...]
+    asked_for: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarrierReviewed:
+    item: ItemRef
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    item: ItemRef
+    report_path: str | None
+
+
+class FailureKind(StrEnum):
+    """TRANSIENT counts attempts; OUTAGE (the API is declared down) does not; PERMANENT ends the task."""
+
+    TRANSIENT = "transient"
+    OUTAGE = "outage"
+    PERMANENT = "permanent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    item: ItemRef
+    kind: FailureKind
+    error: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverBudget:
+    """A cap refused the next call. `until` is when the month's cap turns; `ask_usd` what would be enough."""
+
+    item: ItemRef
+    scope: str
+    reason: str
+    until: datetime | None = None
+    ask_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedBack:
+    """Nothing was done and nothing is held against it: shutdown, a wrong setting, a lost lease."""
+
+    item: ItemRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    approval_id: str
+    decision: Decision
+    by: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAsked:
+    by: str
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseAsked:
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpauseAsked:
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedoAsked:
+    task_id: str
+    note: str | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Time passed, or another goal changed: see whether anything follows."""
+
+
+Occurrence = (
+    Claimed
+    | Planned
+    | Executed
+    | Reviewed
+    | BarrierReviewed
+    | Reported
+    | Failed
+    | OverBudget
+    | HandedBack
+    | Decided
+    | CancelAsked
+    | PauseAsked
+    | UnpauseAsked
+    | RedoAsked
+    | Looked
+)
+
+# What a worker's handler may answer with.
+Outcome = Planned | Executed | Reviewed | BarrierReviewed | Reported | Failed | OverBudget | HandedBack

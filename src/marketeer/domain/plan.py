@@ -1,0 +1,80 @@
+"""Plans: the tasks of a goal in named phases, and the templates (pipelines) they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marketeer.domain.approval import ApprovalKind
+from marketeer.domain.goal import Barrier, Category, Priority
+from marketeer.domain.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A question that stops a goal before its work starts."""
+
+    kind: ApprovalKind
+    question: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A goal's tasks, wired. Task ids, phases and barriers refer to each other; `why` explains the choice.
+
+    `confidence` is the category choice's, 0 to 1; None when the user named the category or pipeline.
+    """
+
+    category: Category
+    pipeline: str | None
+    priority: Priority
+    phases: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    why: str
+    barriers: tuple[Barrier, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    before_you_publish: tuple[str, ...] = ()
+    continues_when: str | None = None
+    notes: tuple[str, ...] = ()
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a pipeline: a skill at work, a Director review (`review`) or a wait (`wait`).
+
+    `uses` are earlier skills of the run whose outputs it reads (by default the nearest earlier step); `latest` are skills
+    whose newest approved output from earlier runs it reads. `joined_by` lists skills that join in parallel when the
+    goal names their surface; `replaced_by` a skill that takes its place when the goal names that one.
+    `condition` is the skill whose output must ask for this step.
+    """
+
+    skill: str | None = None
+    review: str | None = None
+    wait: str | None = None
+    uses: tuple[str, ...] | None = None
+    latest: tuple[str, ...] = ()
+    joined_by: tuple[str, ...] = ()
+    replaced_by: tuple[str, ...] = ()
+    condition: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelinePhase:
+    name: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A named plan template. `recurring` runs are told what their earlier runs made."""
+
+    name: str
+    category: Category
+    priority: Priority
+    phases: tuple[PipelinePhase, ...]
+    aliases: tuple[str, ...] = ()
+    recurring: bool = False
+    gates: tuple[Gate, ...] = ()
+    before_you_publish: tuple[str, ...] = ()
+    description: str = ""

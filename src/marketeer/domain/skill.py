@@ -1,0 +1,61 @@
+"""Skills: the specialists, as loaded from their folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from marketeer.domain.contract import Contract
+from marketeer.domain.usage import Tier
+
+FOUNDATION_SKILL = "product-marketing-context"
+DIRECTOR = "director"
+
+
+class ReviewDepth(StrEnum):
+    QUICK = "quick"
+    STANDARD = "standard"
+    DEEP = "deep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """What the Director asks of the skill when nobody says more. `{goal}` stands for the goal's words."""
+
+    objective: str
+    boundaries: tuple[str, ...] = ()
+    acceptance: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One file of `references/`, read with the skill in alphabetical order; the last is dropped first."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillInfo:
+    """What planning needs to know of a skill: cheap to load for the whole team."""
+
+    name: str
+    description: str
+    squad: str | None
+    tier: Tier
+    timeout_s: int
+    max_output_tokens: int
+    upstream: tuple[str, ...]
+    downstream: tuple[str, ...]
+    review_depth: ReviewDepth
+    brief: Brief
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skill:
+    """What doing and reviewing the work needs: the instructions, the references and the contract."""
+
+    info: SkillInfo
+    body: str
+    references: tuple[Reference, ...]
+    contract: Contract

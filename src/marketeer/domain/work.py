@@ -1,0 +1,76 @@
+"""Work items: one step owed. The queue carries (work item id, queue priority) and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from marketeer.domain.goal import Priority
+
+
+class WorkKind(StrEnum):
+    PLAN = "plan"
+    EXECUTE = "execute"
+    REVIEW = "review"
+    REPORT = "report"
+
+
+class WorkState(StrEnum):
+    READY = "ready"
+    CLAIMED = "claimed"
+    DONE = "done"
+    VOID = "void"
+
+    @property
+    def is_open(self) -> bool:
+        return self in (WorkState.READY, WorkState.CLAIMED)
+
+
+# Finishing beats starting: within a priority what completes a task goes before what begins one.
+_KIND_RANK = {WorkKind.REVIEW: 0, WorkKind.REPORT: 1, WorkKind.PLAN: 2, WorkKind.EXECUTE: 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkItem:
+    """One step owed. Its id names task (or goal), kind and generation, so a step cannot be owed twice.
+
+    `claim` counts claims: a result carries the claim it was made under, and a later claim voids it.
+    """
+
+    work_item_id: str
+    goal_id: str
+    kind: WorkKind
+    priority: Priority
+    due_at: datetime
+    created_at: datetime
+    task_id: str | None = None
+    barrier_id: str | None = None
+    state: WorkState = WorkState.READY
+    generation: int = 1
+    attempts: int = 0
+    claim: int = 0
+    owner: str | None = None
+    lease_until: datetime | None = None
+
+    @property
+    def queue_priority(self) -> int:
+        """Smaller goes first: priority, then the kind's rank."""
+        return self.priority.rank * len(_KIND_RANK) + _KIND_RANK[self.kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which items a process works on: those of these goals (None: of all), and of these single tasks besides.
+
+    `rehearsals_only` leaves real goals out: a process without a key never claims their items.
+    """
+
+    goal_ids: frozenset[str] | None = None
+    task_ids: frozenset[str] = frozenset()
+    rehearsals_only: bool = False
+
+
+def work_item_id(subject_id: str, kind: WorkKind, generation: int) -> str:
+    """The one id of a step: `<task, barrier or goal token>.<kind>.<generation>`."""
+    return f"{subject_id}.{kind.value}.{generation}"

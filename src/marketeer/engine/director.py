@@ -1,0 +1,116 @@
+"""The Director, deterministic part: plans a goal, reviews it at its barriers, and closes it with a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from marketeer.domain.document import Author, Document, DocumentKind, goal_path
+from marketeer.domain.goal import Goal
+from marketeer.domain.outcome import BarrierReviewed, ItemRef, Planned, Reported
+from marketeer.domain.plan import Plan
+from marketeer.domain.planning import build_plan
+from marketeer.domain.product_context import parse_context
+from marketeer.domain.routing import Routing
+from marketeer.domain.task import Task, TaskStatus
+from marketeer.domain.work import WorkItem
+from marketeer.engine.library import Library
+from marketeer.engine.memory import Memory
+from marketeer.engine.reports import Reports
+from marketeer.ports import Clock, Store, Team
+
+
+class Director:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        library: Library,
+        team: Team,
+        routing: Routing,
+        memory: Memory,
+        reports: Reports,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._library = library
+        self._team = team
+        self._routing = routing
+        self._memory = memory
+        self._reports = reports
+        self._clock = clock
+
+    async def make_plan(self, goal: Goal) -> Plan:
+        """The plan, without a model: the same goal and workspace give the same plan. Raises UsageError for an unknown
+        pipeline."""
+        context = await self._library.product_context(rehearsal=goal.rehearsal)
+        facts = parse_context(context.content if context else "")
+        foundation = None
+        if context is None:
+            foundation = await self._store.foundation_task(rehearsal=goal.rehearsal)
+        pipeline = self._team.find_pipeline(goal.pipeline) if goal.pipeline else None
+
+        def planned(learnings: tuple[str, ...]) -> Plan:
+            return build_plan(
+                goal=goal,
+                now=self._clock.now(),
+                team={name: self._team.skill_info(name) for name in self._team.skill_names()},
+                routing=self._routing,
+                pipeline=pipeline,
+                pipelines=self._team.pipelines(),
+                rivals=facts.rivals,
+                foundation=foundation,
+                context_known=context is not None,
+                recent_learnings=learnings,
+            )
+
+        # What was learned depends on the category, and the category on the first look.
+        plan = planned(())
+        learnings = await self._memory.for_category(plan.category.value, rehearsal=goal.rehearsal)
+        return planned(learnings) if learnings else plan
+
+    async def plan(self, item: WorkItem, goal: Goal) -> tuple[Planned, Document]:
+        plan = await self.make_plan(goal)
+        document = Document(
+            path=goal_path(goal_id=goal.goal_id, name="plan.md", rehearsal=goal.rehearsal),
+            kind=DocumentKind.PLAN,
+            content=self._reports.plan(goal, plan),
+            author=Author.MACHINE,
+            rehearsal=goal.rehearsal,
+            created_at=self._clock.now(),
+            goal_id=goal.goal_id,
+        )
+        return Planned(item=_ref(item), plan=plan), document
+
+    def review_barrier(self, item: WorkItem, goal: Goal, tasks: Sequence[Task]) -> BarrierReviewed:
+        """The state of everything before the barrier, in words. Without a model it judges by the contracts' verdicts."""
+        barrier = next(b for b in goal.barriers if b.barrier_id == item.barrier_id)
+        reviewed = [t for t in tasks if t.phase in barrier.after and t.superseded_by is None]
+        approved = [t for t in reviewed if t.status is TaskStatus.APPROVED]
+        open_findings = [t.skill for t in approved if t.verdict and t.verdict != "approved"]
+        lost = [t.skill for t in reviewed if t.status is TaskStatus.FAILED]
+        note = f"{barrier.title}: {len(approved)} of {len(reviewed)} outputs approved"
+        if open_findings:
+            note += f"; with findings: {', '.join(open_findings)}"
+        if lost:
+            note += f"; failed: {', '.join(lost)}"
+        return BarrierReviewed(item=_ref(item), note=note)
+
+    async def report(
+        self, item: WorkItem, goal: Goal, tasks: Sequence[Task]
+    ) -> tuple[Reported, Sequence[Document]]:
+        content = await self._reports.report(goal, tasks)
+        document = Document(
+            path=goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal),
+            kind=DocumentKind.REPORT,
+            content=content,
+            author=Author.MACHINE,
+            rehearsal=goal.rehearsal,
+            created_at=self._clock.now(),
+            goal_id=goal.goal_id,
+        )
+        learnings = await self._memory.as_document(rehearsal=goal.rehearsal)
+        return Reported(item=_ref(item), report_path=document.path), [document, learnings]
+
+
+def _ref(item: WorkItem) -> ItemRef:
+    return ItemRef(item_id=item.work_item_id, claim=item.claim)

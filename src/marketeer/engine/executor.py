@@ -1,0 +1,328 @@
+"""The executor: one path from a task to its recorded output, whatever kind of goal it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from marketeer.domain.document import Author, Document, DocumentKind, output_path
+from marketeer.domain.errors import EmptyOutput, ModelRefused, Truncated
+from marketeer.domain.goal import Goal
+from marketeer.domain.ledger import Call
+from marketeer.domain.markdown import unwrap
+from marketeer.domain.outcome import Executed, ItemRef
+from marketeer.domain.skill import FOUNDATION_SKILL, Skill
+from marketeer.domain.task import Task
+from marketeer.domain.usage import ModelSpec, Tier
+from marketeer.domain.work import WorkItem
+from marketeer.engine.ledger import Bought, Ledger
+from marketeer.engine.library import Library
+from marketeer.engine.memory import Memory
+from marketeer.engine.prompts import PromptParts, fit, system_blocks, user_message
+from marketeer.logs import get_logger
+from marketeer.ports import Clock, Material, ModelRequest, ModelResponse, Store, Team
+
+TRUNCATED_REASONS = frozenset({"max_tokens", "model_context_window_exceeded"})
+LARGER_LIMIT = 2
+EARLIER_RUNS = 3
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one execution made. `cost_usd` and tokens are those of its calls together; `duration_s` is wall time."""
+
+    task_id: str
+    skill: str
+    content: str
+    output_path: str
+    output_version: int
+    calls: tuple[Call, ...]
+    model: str
+    duration_s: float
+    truncated: bool
+    learnings_included: tuple[str, ...]
+    missing_inputs: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class Executor:
+    """`progress_of` is told (task id, characters) while an answer streams in."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        library: Library,
+        ledger: Ledger,
+        team: Team,
+        memory: Memory,
+        clock: Clock,
+        zone: tzinfo,
+        progress_of: Callable[[str, int], None],
+    ) -> None:
+        self._store = store
+        self._library = library
+        self._ledger = ledger
+        self._team = team
+        self._memory = memory
+        self._clock = clock
+        self._zone = zone
+        self._progress_of = progress_of
+
+    async def run(self, item: WorkItem, goal: Goal, task: Task) -> Executed:
+        """Do the task, or find that it was done before a crash. Raises what the worker's boundary knows."""
+        ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
+        recorded = await self._store.document_of(item)
+        if recorded is not None:
+            log.info("output_found", path=recorded.path, version=recorded.version)
+            return Executed(
+                item=ref,
+                output_path=recorded.path,
+                output_version=recorded.version,
+                warnings=recorded.warnings,
+            )
+        result = await self._execute(item, goal, task)
+        log.info(
+            "execution_done",
+            calls=len(result.calls),
+            duration_s=round(result.duration_s, 3),
+            truncated=result.truncated,
+            learnings_included=len(result.learnings_included),
+            missing_inputs=list(result.missing_inputs),
+        )
+        return Executed(
+            item=ref,
+            output_path=result.output_path,
+            output_version=result.output_version,
+            warnings=result.warnings,
+        )
+
+    async def _execute(self, item: WorkItem, goal: Goal, task: Task) -> Result:
+        started = self._clock.monotonic()
+        skill = self._team.skill(task.skill)
+        tier = skill.info.tier
+        model = self._team.model(tier)
+        gathered = await self._gather(goal, task, skill)
+        # A truncated answer that was paid for before a crash is not asked for again at the same limit.
+        earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id)
+        cut_before = any(call.stop_reason in TRUNCATED_REASONS for call in earlier)
+        limits = _limits(skill, model)
+        for attempt, limit in enumerate(limits[1:] if cut_before else limits, start=len(earlier) + 1):
+            bought, warnings = await self._call(item, goal, task, gathered, model, tier, limit, attempt)
+            if bought.response.stop_reason not in TRUNCATED_REASONS:
+                break
+            log.warning("answer_truncated", limit=limit, stop_reason=bought.response.stop_reason)
+        else:
+            msg = f"the answer did not fit into {limits[-1]} output tokens: ask for less in one task"
+            raise Truncated(msg)
+        _check_answer(bought.response)
+        document = bought.documents[0]
+        return Result(
+            task_id=task.task_id,
+            skill=task.skill,
+            content=document.content,
+            output_path=document.path,
+            output_version=document.version,
+            calls=(bought.call,),
+            model=bought.response.model,
+            duration_s=self._clock.monotonic() - started,
+            truncated=False,
+            learnings_included=gathered.learning_ids,
+            missing_inputs=gathered.missing,
+            warnings=warnings,
+        )
+
+    async def _call(
+        self,
+        item: WorkItem,
+        goal: Goal,
+        task: Task,
+        gathered: _Gathered,
+        model: ModelSpec,
+        tier: Tier,
+        limit: int,
+        attempt: int,
+    ) -> tuple[Bought, tuple[str, ...]]:
+        parts, cut = fit(gathered.parts, token_limit=model.context_tokens - limit)
+        warnings = (*gathered.warnings, *cut)
+        request = ModelRequest(
+            call_id=f"{item.work_item_id}.{item.claim}.{attempt}",
+            model=model,
+            system=system_blocks(parts),
+            user=user_message(parts),
+            max_output_tokens=limit,
+            timeout_s=parts.skill.info.timeout_s,
+            material=self._material(goal, task, parts),
+        )
+
+        def to_documents(response: ModelResponse) -> Sequence[Document]:
+            return self._output(request, goal, task, gathered, response, warnings)
+
+        bought = await self._ledger.buy(
+            request,
+            goal=goal,
+            item=item,
+            skill=task.skill,
+            tier=tier,
+            to_documents=to_documents,
+            on_text=lambda characters: self._progress_of(task.task_id, characters),
+        )
+        return bought, warnings
+
+    def _output(
+        self,
+        request: ModelRequest,
+        goal: Goal,
+        task: Task,
+        gathered: _Gathered,
+        response: ModelResponse,
+        warnings: tuple[str, ...],
+    ) -> Sequence[Document]:
+        """What is stored with the call: nothing when there is no text, a version never shipped when it is cut."""
+        if not response.text.strip() or response.stop_reason == "refusal":
+            return ()
+        is_context = task.skill == FOUNDATION_SKILL
+        return (
+            Document(
+                path=output_path(
+                    squad=task.squad, skill=task.skill, task_id=task.task_id, rehearsal=goal.rehearsal
+                ),
+                kind=DocumentKind.CONTEXT if is_context else DocumentKind.OUTPUT,
+                content=unwrap(response.text).strip() + "\n",
+                author=Author.MACHINE,
+                rehearsal=goal.rehearsal,
+                created_at=self._clock.now(),
+                goal_id=goal.goal_id,
+                task_id=task.task_id,
+                generation=task.generation,
+                call_id=request.call_id,
+                truncated=response.stop_reason in TRUNCATED_REASONS,
+                warnings=warnings,
+                made_from=gathered.made_from,
+            ),
+        )
+
+    # -- what it works from ----------------------------------------------------------------------------------
+
+    async def _gather(self, goal: Goal, task: Task, skill: Skill) -> _Gathered:
+        sources = _Sources(self._library)
+        context = await self._library.product_context(rehearsal=goal.rehearsal)
+        upstream: dict[str, str] = {}
+        for pin in task.pins:
+            await sources.add(upstream, pin.path, pin.version)
+        earlier: dict[str, str] = {}
+        for name in task.latest:
+            for old in await self._store.latest_approved(
+                name, rehearsal=goal.rehearsal, before=goal.created_at, limit=EARLIER_RUNS
+            ):
+                await sources.add(earlier, old.output_path or "", old.output_version)
+        inputs: dict[str, str] = {}
+        for reference in goal.inputs:
+            path, _, version = reference.rpartition("@")
+            await sources.add(inputs, path, int(version))
+        previous = await self._previous(goal, task)
+        learnings, learning_ids = await self._memory.recall(task.skill, rehearsal=goal.rehearsal)
+        if context is not None:
+            sources.made_from.append(f"{context.path}@{context.version}")
+        parts = PromptParts(
+            house_rules=self._team.house_rules(),
+            context=context.content if context else "",
+            skill=skill,
+            references=tuple((ref.name, ref.text) for ref in skill.references),
+            learnings=learnings,
+            today=self._today(),
+            brief=task.brief,
+            upstream=_without(upstream, context),
+            inputs=inputs,
+            earlier=earlier,
+            previous=previous.content if previous else None,
+            feedback=task.feedback,
+        )
+        return _Gathered(
+            parts=parts,
+            learning_ids=learning_ids,
+            missing=tuple(sources.missing),
+            warnings=tuple(f"{path} could not be read" for path in sources.missing),
+            made_from=tuple(sources.made_from),
+        )
+
+    async def _previous(self, goal: Goal, task: Task) -> Document | None:
+        """The output that was sent back, this task's or the one it does over."""
+        if not task.feedback:
+            return None
+        if task.output_path and task.output_version:
+            return await self._library.in_force(task.output_path, task.output_version)
+        if task.supersedes:
+            old = await self._store.find_task(task.supersedes)
+            if old.output_path and old.output_version:
+                return await self._library.in_force(old.output_path, old.output_version)
+        return None
+
+    def _today(self) -> str:
+        local = self._clock.now().astimezone(self._zone)
+        return f"{local:%Y-%m-%d} ({local:%A}), time zone {local.tzname()}"
+
+    def _material(self, goal: Goal, task: Task, parts: PromptParts) -> Material | None:
+        if not goal.rehearsal:
+            return None
+        return Material(
+            skill=parts.skill,
+            goal=goal.description,
+            brief=parts.brief,
+            context=parts.context,
+            upstream={**parts.upstream, **parts.earlier},
+            inputs=parts.inputs,
+            registry=frozenset(self._team.skill_names()),
+            task_id=task.task_id,
+            feedback=parts.feedback,
+            today=parts.today[:10],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gathered:
+    parts: PromptParts
+    learning_ids: tuple[str, ...]
+    missing: tuple[str, ...]
+    warnings: tuple[str, ...]
+    made_from: tuple[str, ...]
+
+
+class _Sources:
+    """Collects documents as they are read, and notes what is not there."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self.made_from: list[str] = []
+        self.missing: list[str] = []
+
+    async def add(self, into: dict[str, str], path: str, version: int | None) -> None:
+        document = await self._library.in_force(path, version) if path else None
+        if document is None:
+            self.missing.append(path or "an output without a path")
+            return
+        into[path] = document.content
+        self.made_from.append(f"{document.path}@{document.version}")
+
+
+def _without(texts: Mapping[str, str], context: Document | None) -> dict[str, str]:
+    """The product context stands in the system prompt already."""
+    return {path: text for path, text in texts.items() if context is None or path != context.path}
+
+
+def _limits(skill: Skill, model: ModelSpec) -> tuple[int, ...]:
+    first = min(skill.info.max_output_tokens, model.max_output_tokens)
+    second = min(first * LARGER_LIMIT, model.max_output_tokens)
+    return (first, second) if second > first else (first,)
+
+
+def _check_answer(response: ModelResponse) -> None:
+    if response.stop_reason == "refusal":
+        msg = "the model declined to answer: change the goal's words or the input and redo the task"
+        raise ModelRefused(msg)
+    if not response.text.strip():
+        msg = f"the model answered with no text (stop reason {response.stop_reason!r}): redo the task"
+        raise EmptyOutput(msg)

@@ -1,0 +1,69 @@
+"""Handlers: one for each kind of work item, from the claimed item to the outcome and the documents it brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from marketeer.domain.document import Document
+from marketeer.domain.errors import StaleClaim
+from marketeer.domain.goal import Goal
+from marketeer.domain.outcome import Outcome
+from marketeer.domain.review import Review
+from marketeer.domain.snapshot import Snapshot
+from marketeer.domain.task import Task
+from marketeer.domain.work import WorkItem, WorkKind
+from marketeer.engine.director import Director
+from marketeer.engine.executor import Executor
+from marketeer.engine.reviewer import Reviewer
+from marketeer.ports import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What an item came to, to be committed together."""
+
+    outcome: Outcome
+    documents: Sequence[Document] = ()
+    reviews: Sequence[Review] = ()
+
+
+class Handlers:
+    def __init__(self, *, store: Store, director: Director, executor: Executor, reviewer: Reviewer) -> None:
+        self._store = store
+        self._director = director
+        self._executor = executor
+        self._reviewer = reviewer
+
+    async def handle(self, item: WorkItem) -> Handled:
+        """Do the step. Raises what the worker's boundary translates."""
+        snapshot = await self._store.snapshot(item.goal_id)
+        match item.kind:
+            case WorkKind.PLAN:
+                planned, document = await self._director.plan(item, snapshot.goal)
+                return Handled(outcome=planned, documents=[document])
+            case WorkKind.EXECUTE:
+                return Handled(outcome=await self._executor.run(item, snapshot.goal, _task(snapshot, item)))
+            case WorkKind.REVIEW:
+                return await self._review(item, snapshot)
+            case WorkKind.REPORT:
+                reported, documents = await self._director.report(item, snapshot.goal, snapshot.tasks)
+                return Handled(outcome=reported, documents=documents)
+            case _:
+                assert_never(item.kind)
+
+    async def _review(self, item: WorkItem, snapshot: Snapshot) -> Handled:
+        goal: Goal = snapshot.goal
+        if item.task_id is None:
+            return Handled(outcome=self._director.review_barrier(item, goal, snapshot.tasks))
+        outcome, document, review = await self._reviewer.run(item, goal, _task(snapshot, item))
+        return Handled(outcome=outcome, documents=[document], reviews=[review])
+
+
+def _task(snapshot: Snapshot, item: WorkItem) -> Task:
+    task = next((t for t in snapshot.tasks if t.task_id == item.task_id), None)
+    if task is None or task.generation != item.generation:
+        msg = f"{item.work_item_id!r} is about a generation that is over"
+        raise StaleClaim(msg)
+    return task

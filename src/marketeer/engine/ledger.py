@@ -1,0 +1,243 @@
+"""The ledger: no call without a reservation, no answer without its booking."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_UP, Decimal
+
+from marketeer.domain.document import Document
+from marketeer.domain.errors import ApiUnavailable, BudgetExceeded, ConfigurationError, MarketeerError
+from marketeer.domain.goal import Goal
+from marketeer.domain.ledger import Call, Caps, Refused, Reservation
+from marketeer.domain.usage import Tier, Usage, token_bound
+from marketeer.domain.work import WorkItem
+from marketeer.engine.api_state import ApiState
+from marketeer.logs import get_logger
+from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest, ModelResponse, Store
+
+DEFAULT_TASK_CAP_USD = Decimal(5)
+CENT = Decimal("0.01")
+SETTLEMENT_LOOK_S = 5.0
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """An answer, its ledger row, and the documents stored with it."""
+
+    response: ModelResponse
+    call: Call
+    documents: Sequence[Document]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """Who answers: real goals ask Claude, rehearsals the built-in model, and never the other way round."""
+
+    real: ModelClient | None
+    rehearsal: ModelClient
+
+    def of(self, goal: Goal) -> ModelClient:
+        """Raises ConfigurationError for a real goal without a key."""
+        if goal.rehearsal:
+            return self.rehearsal
+        if self.real is None:
+            msg = f"goal {goal.goal_id!r} needs ANTHROPIC_API_KEY: set it and run `marketeer resume`"
+            raise ConfigurationError(msg)
+        return self.real
+
+
+class CapReached(BudgetExceeded):
+    """A refused reservation, with what the next decision needs. Money is US dollars."""
+
+    def __init__(self, refused: Refused, *, ask_usd: Decimal, until: datetime | None) -> None:
+        what = {
+            "month": "this month's budget",
+            "goal": "this goal's budget",
+            "task": "this task's limit",
+        }[refused.scope]
+        message = (
+            f"the next call may cost up to ${ask_usd}, but {what} of ${refused.cap_usd} has "
+            f"${refused.settled_usd} spent and ${refused.reserved_usd} reserved"
+        )
+        super().__init__(message, scope=refused.scope)
+        self.refused = refused
+        self.ask_usd = ask_usd
+        self.until = until
+
+
+class Ledger:
+    """Buys calls. `owner` names this process; a crash leaves its reservations to be booked as estimates."""
+
+    def __init__(
+        self,
+        store: Store,
+        models: Models,
+        clock: Clock,
+        doorbell: Doorbell,
+        *,
+        api: ApiState,
+        owner: str,
+        month_cap_usd: Decimal,
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._clock = clock
+        self._doorbell = doorbell
+        self._owner = owner
+        self._month_cap_usd = month_cap_usd
+        self._api = api
+
+    async def buy(
+        self,
+        request: ModelRequest,
+        *,
+        goal: Goal,
+        item: WorkItem,
+        skill: str | None,
+        tier: Tier,
+        to_documents: Callable[[ModelResponse], Sequence[Document]],
+        on_text: Callable[[int], None] | None = None,
+    ) -> Bought:
+        """Reserve, call, settle with the documents made of the answer.
+
+        Raises CapReached before the call; after it ApiUnavailable, PermanentError or ConfigurationError, with the call
+        booked whenever it may have been billed.
+        """
+        model = self._models.of(goal)
+        reservation = self._reservation(request, goal=goal, item=item, skill=skill, tier=tier)
+        await self._reserve(reservation, goal)
+        log.info("call_started", call_id=request.call_id, model=request.model.model_id, skill=skill)
+        try:
+            response = await model.complete(request, on_text)
+        except CallLost as exc:
+            self._api.failed()
+            await self._book_estimate(reservation, str(exc))
+            raise (exc.__cause__ if isinstance(exc.__cause__, MarketeerError) else ApiUnavailable(str(exc))) from exc
+        except MarketeerError as exc:
+            if isinstance(exc, ApiUnavailable) and not exc.rate_limited:
+                self._api.failed()
+            await self._store.release(request.call_id)
+            log.warning("call_failed", call_id=request.call_id, error=str(exc), error_type=type(exc).__name__)
+            raise
+        except BaseException:
+            # Cut off in mid-call (shutdown, a bug): it may be billed, so it is booked before anything else happens.
+            await asyncio.shield(self._book_estimate(reservation, "interrupted"))
+            raise
+        self._api.succeeded()
+        return await asyncio.shield(self._settle(request, reservation, response, to_documents(response)))
+
+    async def _reserve(self, reservation: Reservation, goal: Goal) -> None:
+        caps = Caps(month_usd=self._month_cap_usd, goal_usd=goal.budget_usd, task_usd=DEFAULT_TASK_CAP_USD)
+        while (refused := await self._store.reserve(reservation, caps)) is not None:
+            fits_later = refused.in_flight and refused.settled_usd + reservation.amount_usd <= refused.cap_usd
+            if not fits_later:
+                break
+            # Calls in flight hold their worst case and settle at less: wait for one of them.
+            await self._doorbell.wait(self._doorbell.rings, SETTLEMENT_LOOK_S)
+        if refused is None:
+            return
+        until = next_month(self._clock.now()) if refused.scope == "month" else None
+        raise CapReached(
+            refused, ask_usd=reservation.amount_usd.quantize(CENT, rounding=ROUND_UP), until=until
+        )
+
+    def _reservation(
+        self, request: ModelRequest, *, goal: Goal, item: WorkItem, skill: str | None, tier: Tier
+    ) -> Reservation:
+        bound = token_bound(*(block.text for block in request.system), request.user)
+        amount = request.model.worst_case_usd(
+            input_token_bound=bound, max_output_tokens=request.max_output_tokens
+        )
+        return Reservation(
+            call_id=request.call_id,
+            goal_id=goal.goal_id,
+            task_id=item.task_id,
+            work_item_id=item.work_item_id,
+            kind=item.kind,
+            skill=skill,
+            model=request.model.model_id,
+            tier=tier,
+            amount_usd=amount,
+            rehearsal=goal.rehearsal,
+            owner=self._owner,
+            reserved_at=self._clock.now(),
+        )
+
+    async def _settle(
+        self,
+        request: ModelRequest,
+        reservation: Reservation,
+        response: ModelResponse,
+        documents: Sequence[Document],
+    ) -> Bought:
+        known = response.usage is not None
+        usage = response.usage or Usage()
+        call = self._call(
+            reservation,
+            usage=usage,
+            cost_usd=request.model.cost_usd(usage) if known else reservation.amount_usd,
+            estimated=not known,
+            response=response,
+        )
+        stored = await self._store.settle(call, documents)
+        self._doorbell.ring()
+        log.info(
+            "call_done",
+            call_id=call.call_id,
+            model=call.model,
+            latency_s=round(call.latency_s, 3),
+            input_tokens=usage.total_input_tokens,
+            output_tokens=usage.output_tokens,
+            cost_usd=str(call.cost_usd),
+            stop_reason=call.stop_reason,
+            request_id=call.request_id,
+        )
+        return Bought(response=response, call=call, documents=stored)
+
+    async def _book_estimate(self, reservation: Reservation, why: str) -> None:
+        log.warning("call_booked_as_estimate", call_id=reservation.call_id, why=why)
+        call = self._call(
+            reservation, usage=Usage(), cost_usd=reservation.amount_usd, estimated=True, response=None
+        )
+        await self._store.settle(call)
+        self._doorbell.ring()
+
+    def _call(
+        self,
+        reservation: Reservation,
+        *,
+        usage: Usage,
+        cost_usd: Decimal,
+        estimated: bool,
+        response: ModelResponse | None,
+    ) -> Call:
+        return Call(
+            call_id=reservation.call_id,
+            goal_id=reservation.goal_id,
+            task_id=reservation.task_id,
+            work_item_id=reservation.work_item_id,
+            kind=reservation.kind,
+            skill=reservation.skill,
+            model=reservation.model,
+            tier=reservation.tier,
+            usage=usage,
+            cost_usd=cost_usd,
+            latency_s=response.latency_s if response else 0.0,
+            stop_reason=response.stop_reason if response else None,
+            request_id=response.request_id if response else None,
+            rehearsal=reservation.rehearsal,
+            estimated=estimated,
+            reserved_at=reservation.reserved_at,
+            settled_at=self._clock.now(),
+        )
+
+
+def next_month(now: datetime) -> datetime:
+    """The first instant of the next UTC calendar month."""
+    year, month = (now.year + 1, 1) if now.month == 12 else (now.year, now.month + 1)  # noqa: PLR2004 - December
+    return datetime(year, month, 1, tzinfo=UTC)

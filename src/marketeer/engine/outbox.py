@@ -1,0 +1,86 @@
+"""The outbox: whatever is committed, due and not yet on the queue goes on the queue.
+
+Our own commits are offered at once; the sweep (every 5 s, at the next due time, and when another process commits)
+finds the rest, and hands back what a dead worker held.
+"""
+
+from __future__ import annotations
+
+from marketeer.domain.errors import StaleClaim, StoreUnavailable
+from marketeer.domain.outcome import HandedBack, ItemRef
+from marketeer.domain.snapshot import Change
+from marketeer.domain.work import Scope, WorkItem, WorkState
+from marketeer.engine.progress import Progress
+from marketeer.logs import get_logger
+from marketeer.ports import Clock, Doorbell, Store, WorkQueue
+
+SWEEP_EVERY_S = 5.0
+# Sweeps on rings are bundled: a burst of commits costs one.
+BUNDLE_S = 0.1
+BATCH = 1_000
+
+log = get_logger(__name__)
+
+
+class Outbox:
+    def __init__(
+        self, *, store: Store, queue: WorkQueue, progress: Progress, doorbell: Doorbell, clock: Clock, scope: Scope
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._progress = progress
+        self._doorbell = doorbell
+        self._clock = clock
+        self.scope = scope
+
+    async def offer(self, change: Change) -> None:
+        """Put what a change of ours has made ready on the queue."""
+        now = self._clock.now()
+        live = not (change.goal.status.is_final or change.goal.paused)
+        ready = [i for i in change.items if i.state is WorkState.READY and i.due_at <= now]
+        mine = [item for item in ready if live and self._in_scope(item, rehearsal=change.goal.rehearsal)]
+        for item in mine:
+            log.info("item_enqueued", item=item.work_item_id, priority=item.queue_priority)
+        await self._queue.put([(item.work_item_id, item.queue_priority) for item in mine])
+
+    def _in_scope(self, item: WorkItem, *, rehearsal: bool) -> bool:
+        if self.scope.rehearsals_only and not rehearsal:
+            return False
+        goal_ids = self.scope.goal_ids
+        return goal_ids is None or item.goal_id in goal_ids or item.task_id in self.scope.task_ids
+
+    async def sweep(self) -> None:
+        await self._hand_back_expired()
+        await self._progress.look_at_waiting_goals()
+        ready = await self._store.ready_items(now=self._clock.now(), scope=self.scope, limit=BATCH)
+        await self._queue.put([(item.work_item_id, item.queue_priority) for item in ready])
+
+    async def _hand_back_expired(self) -> None:
+        for item in await self._store.claimed_items(lease_before=self._clock.now()):
+            await self.hand_back(item, "its worker's lease ended")
+
+    async def hand_back(self, item: WorkItem, reason: str) -> None:
+        """Make a claimed item ready again, whoever holds it."""
+        ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
+        try:
+            await self._progress.apply(item.goal_id, HandedBack(item=ref, reason=reason))
+        except StaleClaim:
+            log.info("item_already_free", item=item.work_item_id)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            seen = self._doorbell.rings
+            timeout_s = SWEEP_EVERY_S
+            try:
+                await self.sweep()
+                timeout_s = await self._until_next()
+            except StoreUnavailable as exc:
+                log.warning("sweep_failed", error=str(exc))
+            await self._doorbell.wait(seen, timeout_s)
+            await self._clock.sleep(BUNDLE_S)
+
+    async def _until_next(self) -> float:
+        now = self._clock.now()
+        due_at = await self._store.next_due(now=now, scope=self.scope)
+        return SWEEP_EVERY_S if due_at is None else min(SWEEP_EVERY_S, max(0.0, (due_at - now).total_seconds()))

@@ -1,0 +1,125 @@
+"""Prompts: what a specialist reads, in the order that lets a goal's calls share their prefix.
+
+House rules and product context | breakpoint | skill and its references | breakpoint | past learnings; then, in the user
+message, date, upstream outputs and inputs fenced as data, the brief, and what a revision must change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from marketeer.domain.contract_template import render_template
+from marketeer.domain.skill import Skill
+from marketeer.domain.usage import token_bound
+from marketeer.ports import PromptBlock
+
+_CLOSING = re.compile(r"</(?=\s*external-content)", re.IGNORECASE)
+_H2 = re.compile(r"^(?=## )", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptParts:
+    """Everything a prompt is made of. `upstream` and `inputs` map a path to its text, `previous` is the output that
+    was sent back with `feedback`."""
+
+    house_rules: str
+    context: str
+    skill: Skill
+    references: tuple[tuple[str, str], ...]
+    learnings: str
+    today: str
+    brief: str
+    upstream: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    earlier: Mapping[str, str] = field(default_factory=dict)
+    previous: str | None = None
+    feedback: str | None = None
+
+
+def fence(source: str, text: str) -> str:
+    """Text from outside, as data: the fence cannot be closed from within."""
+    safe_source = source.replace('"', "'").replace("<", "(").replace(">", ")")
+    return f'<external-content source="{safe_source}">\n{_CLOSING.sub("&lt;/", text)}\n</external-content>'
+
+
+def system_blocks(parts: PromptParts) -> tuple[PromptBlock, ...]:
+    """The first two blocks are byte-identical for every call of the skill in a goal."""
+    context = fence("product context", parts.context) if parts.context else "There is no product context yet."
+    shared = f"{parts.house_rules.strip()}\n\n# Product context\n\n{context}"
+    skill = parts.skill
+    references = "".join(f"\n\n## Reference: {name}\n\n{text.strip()}" for name, text in parts.references)
+    specialist = (
+        f"# Skill: {skill.info.name}\n\n{skill.body.strip()}{references}\n\n"
+        f"# Output template\n\nAnswer with one Markdown document of exactly this shape.\n\n"
+        f"{render_template(skill.contract)}"
+    )
+    blocks = [PromptBlock(text=shared, cache="5m"), PromptBlock(text=specialist, cache="5m")]
+    if parts.learnings:
+        blocks.append(PromptBlock(text=f"## Past Learnings\n\n{parts.learnings}"))
+    return tuple(blocks)
+
+
+def user_message(parts: PromptParts) -> str:
+    chunks = [f"Date: {parts.today}"]
+    if parts.upstream:
+        chunks.append("# What colleagues made for this goal")
+        chunks += [fence(path, text) for path, text in parts.upstream.items()]
+    if parts.earlier:
+        chunks.append("# What earlier runs made")
+        chunks += [fence(path, text) for path, text in parts.earlier.items()]
+    if parts.inputs:
+        chunks.append("# Material from the user")
+        chunks += [fence(path, text) for path, text in parts.inputs.items()]
+    chunks.append(f"# Your brief\n\n{parts.brief}")
+    if parts.previous is not None:
+        chunks.append(f"# Your previous output\n\n{fence('your previous output', parts.previous)}")
+    if parts.feedback:
+        chunks.append(
+            "# What must change\n\nKeep what was good. Correct exactly these findings and answer with the whole "
+            f"document again:\n\n{parts.feedback}"
+        )
+    return "\n\n".join(chunks)
+
+
+def fit(parts: PromptParts, *, token_limit: int) -> tuple[PromptParts, tuple[str, ...]]:
+    """Make the prompt fit: drop references from the last, then cut upstream outputs, earlier ones and inputs by
+    section, longest first. Each loss is a warning."""
+    warnings: list[str] = []
+    while _bound(parts) > token_limit and parts.references:
+        warnings.append(f"reference {parts.references[-1][0]!r} was left out: the prompt would not fit")
+        parts = replace(parts, references=parts.references[:-1])
+    for name in ("upstream", "earlier", "inputs"):
+        parts, cut = _cut_mapping(parts, name, token_limit)
+        warnings += cut
+    return parts, tuple(warnings)
+
+
+def _bound(parts: PromptParts) -> int:
+    return token_bound(*(block.text for block in system_blocks(parts)), user_message(parts))
+
+
+def _cut_mapping(parts: PromptParts, name: str, token_limit: int) -> tuple[PromptParts, list[str]]:
+    texts: dict[str, str] = dict(getattr(parts, name))
+    warnings: list[str] = []
+    excess = _bound(parts) - token_limit
+    while excess > 0 and any(texts.values()):
+        longest = max(texts, key=lambda path: len(texts[path]))
+        kept, dropped = _drop_last_section(texts[longest])
+        texts[longest] = kept
+        warnings.append(f"{longest} was cut ({dropped}): the prompt would not fit")
+        parts = replace(parts, **{name: dict(texts)})  # type: ignore[arg-type]
+        excess = _bound(parts) - token_limit
+    return parts, warnings
+
+
+def _drop_last_section(text: str) -> tuple[str, str]:
+    """Without its last H2 section, or, when there is none to drop, without its second half."""
+    sections = _H2.split(text)
+    if len(sections) > 1:
+        title = sections[-1].splitlines()[0].removeprefix("## ").strip()
+        return "".join(sections[:-1]).rstrip(), f"section {title!r}"
+    if len(text) < 2_000:  # noqa: PLR2004 - not worth halving any further
+        return "", "all of it"
+    return text[: len(text) // 2], "its second half"

@@ -1,0 +1,170 @@
+"""Reports: `plan.md` when a goal is planned and `report.md` when it ends, written from the store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from marketeer.domain.document import goal_path
+from marketeer.domain.goal import Goal
+from marketeer.domain.ledger import GoalBill, Spend
+from marketeer.domain.markdown import parse
+from marketeer.domain.plan import Plan
+from marketeer.domain.review import Review, Severity
+from marketeer.domain.task import Task, TaskStatus
+from marketeer.ports import Clock, Store
+
+TEMPLATES = Path(__file__).parent / "templates"
+LINE_CHARS = 80
+ALWAYS_BEFORE_PUBLISHING = (
+    "Read every deliverable: Marketeer drafts and measures, it publishes and sends nothing by itself.",
+)
+MAX_ASSUMPTIONS_A_TASK = 6
+
+
+class Reports:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def plan(self, goal: Goal, plan: Plan) -> str:
+        phases = []
+        for index, name in enumerate(plan.phases):
+            reviews = [b.title for b in plan.barriers if b.after and max(b.after) == index]
+            phases.append(
+                {"name": name, "tasks": [t for t in plan.tasks if t.phase == index], "reviews": reviews}
+            )
+        return _render(
+            "plan.md.j2", goal=goal, plan=plan, phases=phases, goal_line=one_line(goal.description),
+            goal_quote=quoted(goal.description),
+        )  # fmt: skip
+
+    async def report(self, goal: Goal, tasks: Sequence[Task]) -> str:
+        bill = await self._store.goal_bill(goal.goal_id)
+        calls = await self._store.calls(goal.goal_id)
+        reviews = await self._store.reviews(goal.goal_id)
+        current = [task for task in tasks if task.superseded_by is None]
+        approved = [task for task in current if task.status is TaskStatus.APPROVED]
+        refused = [task for task in current if task.status is not TaskStatus.APPROVED]
+        return _render(
+            "report.md.j2",
+            goal=goal,
+            goal_line=one_line(goal.description),
+            goal_quote=quoted(goal.description),
+            result=_result(current, approved),
+            bill=bill,
+            cost_word="would have cost " if goal.rehearsal else "",
+            duration=duration_text((self._clock.now() - goal.created_at).total_seconds()),
+            made=[self._made(goal, task, bill, reviews) for task in approved],
+            refused=[{"task": task} for task in refused],
+            superseded=[task for task in tasks if task.superseded_by],
+            stale=_stale(tasks),
+            assumptions=await self._assumptions(approved, reviews),
+            before_you_publish=[*goal.before_you_publish, *ALWAYS_BEFORE_PUBLISHING],
+            costs=[{"task_id": t.task_id, "spend": bill.by_task.get(t.task_id, Spend())} for t in tasks],
+            estimated=sum(call.estimated for call in calls),
+        )
+
+    def _made(self, goal: Goal, task: Task, bill: GoalBill, reviews: Sequence[Review]) -> dict[str, Any]:
+        spend = bill.by_task.get(task.task_id, Spend())
+        return {
+            "task": task,
+            "name": (task.output_path or "").rsplit("/", 1)[-1],
+            "link": link_from_goal(goal, task.output_path or ""),
+            "cost": spend.settled_usd,
+            "verdict": _verdict(task, reviews),
+        }
+
+    async def _assumptions(self, approved: Sequence[Task], reviews: Sequence[Review]) -> list[str]:
+        lines: list[str] = []
+        for task in approved:
+            document = await self._store.document(task.output_path or "", task.output_version)
+            if document is not None:
+                lines += [f"{task.skill}: {text}" for text in assumptions_in(document.content)]
+            waived = [w for r in reviews if r.task_id == task.task_id for w in r.waived]
+            lines += [f"{task.skill}: not checked: {reason}" for reason in dict.fromkeys(waived)]
+        return lines
+
+
+def assumptions_in(text: str) -> list[str]:
+    """The rows of an output's `## Assumptions` table, as lines."""
+    for section in parse(text).sections:
+        if section.title.strip().lower() == "assumptions":
+            rows = [row for table in section.tables for row in table.rows]
+            return [" ".join(row[:2]).strip() for row in rows][:MAX_ASSUMPTIONS_A_TASK]
+    return []
+
+
+def _verdict(task: Task, reviews: Sequence[Review]) -> str:
+    last = max((r for r in reviews if r.task_id == task.task_id), key=lambda r: r.number, default=None)
+    verdict = task.verdict or "approved"
+    if task.revision:
+        verdict += f" after {task.revision} revision(s)"
+    if last is None:
+        return verdict
+    left = [f for f in last.findings if f.severity is not Severity.MINOR or task.verdict != "approved"]
+    return verdict + "".join(f"; {finding.line()}" for finding in left)
+
+
+def _result(current: Sequence[Task], approved: Sequence[Task]) -> str:
+    failed = [task for task in current if task.status is TaskStatus.FAILED]
+    skipped = [task for task in current if (task.reason or "").startswith("skipped:")]
+    text = f"{len(approved)} of {len(current) - len(skipped)} deliverables approved"
+    if skipped:
+        text += f", {len(skipped)} skipped as not needed"
+    return text + (f", {len(failed)} failed" if failed else "")
+
+
+def _stale(tasks: Sequence[Task]) -> list[str]:
+    """Finished work that was made from an output which has been done over since."""
+    replaced = {t.task_id: t.superseded_by for t in tasks if t.superseded_by}
+    return [
+        f"{task.task_id} was made from {old}, before {new} replaced it"
+        for task in tasks
+        if task.status is TaskStatus.APPROVED and task.superseded_by is None
+        for old, new in replaced.items()
+        if old in task.depends_on
+    ]
+
+
+def one_line(text: str, limit: int = LINE_CHARS) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def quoted(text: str) -> str:
+    """A goal's own words, as a Markdown quotation."""
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
+def link_from_goal(goal: Goal, path: str) -> str:
+    """The way from the goal's folder to another document of the workspace."""
+    depth = goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal).count("/")
+    return "../" * depth + path
+
+
+def duration_text(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _render(name: str, **values: Any) -> str:
+    # jinja2 costs 60 ms to import; only processes that write a report need it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - the product is Markdown, not HTML
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = _cell
+    return environment.get_template(name).render(**values)

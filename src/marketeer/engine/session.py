@@ -1,0 +1,204 @@
+"""A working session: takes over what a dead process left, works until its goals are at rest, and stops in stages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from marketeer.domain.errors import StoreUnavailable
+from marketeer.domain.follow_up import waits_for_budget
+from marketeer.domain.goal import Goal, GoalStatus
+from marketeer.domain.snapshot import Change
+from marketeer.domain.task import Task
+from marketeer.domain.work import Scope
+from marketeer.engine.library import Library
+from marketeer.engine.outbox import Outbox
+from marketeer.engine.progress import Progress
+from marketeer.engine.worker import Worker
+from marketeer.logs import get_logger
+from marketeer.ports import Clock, Doorbell, Store
+
+LOOK_EVERY_S = 1.0
+MIRROR_BUNDLE_S = 0.05
+
+log = get_logger(__name__)
+
+
+class WatchedDoorbell(Doorbell, Protocol):
+    """A doorbell with a loop of its own that hears other processes."""
+
+    async def watch(self) -> None: ...
+
+
+class Session:
+    """Work on one goal (`goal_id`) or on all (None). `owner` names this process in leases and reservations.
+
+    `interrupt()` begins the stop: claim nothing more, let calls in flight finish within the grace, hand back the rest.
+    A second one cuts the grace short.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        progress: Progress,
+        library: Library,
+        outbox: Outbox,
+        worker: Worker,
+        doorbell: WatchedDoorbell,
+        clock: Clock,
+        owner: str,
+        grace_s: float,
+    ) -> None:
+        self._store = store
+        self._progress = progress
+        self._library = library
+        self._outbox = outbox
+        self._worker = worker
+        self._doorbell = doorbell
+        self._clock = clock
+        self._owner = owner
+        self._grace_s = grace_s
+        self._hurry = asyncio.Event()
+        self.interrupted = False
+
+    @property
+    def busy(self) -> int:
+        """Items in hand."""
+        return self._worker.busy
+
+    def interrupt(self) -> None:
+        """Safe to call from a signal handler of the loop, any number of times."""
+        if self.interrupted:
+            self._hurry.set()
+        self.interrupted = True
+        self._worker.stop()
+
+    async def run(self, goal_id: str | None) -> None:
+        """Until the goal (or every goal) is final or cannot move by itself, or `interrupt()`.
+
+        The caller holds the working lock. Raises the UsageError that stopped the worker, if one did.
+        """
+        await self._take_over()
+        await self._widen_scope(goal_id)
+        self._progress.on_change = self._heard
+        async with asyncio.TaskGroup() as loops:
+            background = [
+                loops.create_task(self._supervised(name, loop), name=name)
+                for name, loop in (
+                    ("worker", self._worker.run),
+                    ("outbox", self._outbox.run),
+                    ("doorbell", self._doorbell.watch),
+                    ("mirror", self._mirror),
+                )
+            ]
+            try:
+                await self._until_at_rest(goal_id)
+            finally:
+                self._worker.stop()
+                await self._drain()
+                for loop in background:
+                    loop.cancel()
+        self._progress.on_change = None
+        await self._library.mirror_missing()
+        if self._worker.stopped_by is not None:
+            raise self._worker.stopped_by
+
+    async def _supervised(self, name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A full disk or locked database is waited out, not died of."""
+        while True:
+            try:
+                return await loop()
+            except StoreUnavailable as exc:
+                log.warning("loop_waits_for_the_store", loop=name, error=str(exc))
+                await self._clock.sleep(LOOK_EVERY_S)
+
+    async def _take_over(self) -> None:
+        """Whoever held a lease or a reservation here before is gone: the working lock is ours."""
+        for item in await self._store.claimed_items(lease_before=None):
+            await self._outbox.hand_back(item, "the process that held it is gone")
+        booked = await self._store.book_orphans(owner_not=self._owner, now=self._clock.now())
+        if booked:
+            log.warning("calls_of_dead_process_booked_as_estimates", calls=booked)
+        await self._library.mirror_missing()
+        for goal in await self._store.goals(limit=1_000, unfinished_only=True):
+            for task in await self._store.tasks(goal.goal_id):
+                if task.output_path:
+                    await self._library.restore(task.output_path)
+
+    async def _widen_scope(self, goal_id: str | None) -> None:
+        """A goal that waits for another goal's task works on that task too, and on nothing else of that goal."""
+        if goal_id is not None:
+            tasks = await self._store.tasks(goal_id)
+            self._add_to_scope(goal_id, tasks)
+
+    def _add_to_scope(self, goal_id: str, tasks: Sequence[Task]) -> bool:
+        own = {task.task_id for task in tasks}
+        prefix = goal_id.rsplit("-", 1)[-1] + "-"
+        elsewhere = {d for t in tasks for d in t.depends_on if d not in own and not d.startswith(prefix)}
+        scope = self._outbox.scope
+        if elsewhere <= scope.task_ids:
+            return False
+        self._outbox.scope = Scope(
+            goal_ids=scope.goal_ids,
+            task_ids=scope.task_ids | elsewhere,
+            rehearsals_only=scope.rehearsals_only,
+        )
+        return True
+
+    async def _heard(self, change: Change) -> None:
+        goal_ids = self._outbox.scope.goal_ids
+        if goal_ids and change.goal.goal_id in goal_ids:
+            widened = self._add_to_scope(change.goal.goal_id, [c.after for c in change.tasks])
+            if widened:
+                await self._outbox.sweep()
+        await self._outbox.offer(change)
+
+    async def _mirror(self) -> None:
+        """Write committed documents to their files, a moment after the commit."""
+        while True:
+            seen = self._doorbell.rings
+            await self._library.mirror_missing()
+            await self._doorbell.wait(seen, LOOK_EVERY_S)
+            await self._clock.sleep(MIRROR_BUNDLE_S)
+
+    async def _until_at_rest(self, goal_id: str | None) -> None:
+        while not self._worker.stopping.is_set():
+            seen = self._doorbell.rings
+            if not self._worker.busy and await self._at_rest(goal_id):
+                return
+            ring = asyncio.ensure_future(self._doorbell.wait(seen, LOOK_EVERY_S))
+            stop = asyncio.ensure_future(self._worker.stopping.wait())
+            await asyncio.wait((ring, stop), return_when=asyncio.FIRST_COMPLETED)
+            ring.cancel()
+            stop.cancel()
+
+    async def _at_rest(self, goal_id: str | None) -> bool:
+        if goal_id is not None:
+            return await self._rests(await self._store.goal(goal_id))
+        for goal in await self._store.goals(limit=10_000, unfinished_only=True):
+            if self._outbox.scope.rehearsals_only and not goal.rehearsal:
+                continue
+            if not await self._rests(goal):
+                return False
+        return True
+
+    async def _rests(self, goal: Goal) -> bool:
+        """Final, or nothing but a human, an unpause or new money can move it."""
+        if goal.status.is_final or goal.status in (GoalStatus.BLOCKED, GoalStatus.PAUSED):
+            return True
+        if goal.status is GoalStatus.WAITING:
+            return waits_for_budget(list(await self._store.tasks(goal.goal_id)))
+        return False
+
+    async def _drain(self) -> None:
+        drained = asyncio.ensure_future(self._worker.drain(self._grace_s))
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait((drained, hurried), return_when=asyncio.FIRST_COMPLETED)
+        if not drained.done():
+            await self._worker.drain(0)
+        hurried.cancel()
+        late = await drained
+        if late:
+            log.warning("items_handed_back", items=late)

@@ -1,0 +1,331 @@
+"""What the engine needs of the outside world. Each docstring is the contract an adapter is held to.
+
+Every method may raise errors of `domain.errors` and no others. All times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from marketeer.domain.approval import Approval, ApprovalStatus
+from marketeer.domain.document import Document
+from marketeer.domain.goal import Goal
+from marketeer.domain.journal import JournalEntry
+from marketeer.domain.learning import Learning
+from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend
+from marketeer.domain.plan import Pipeline
+from marketeer.domain.review import Review
+from marketeer.domain.skill import Skill, SkillInfo
+from marketeer.domain.snapshot import Change, Snapshot
+from marketeer.domain.task import Task
+from marketeer.domain.usage import ModelSpec, Tier, Usage
+from marketeer.domain.work import Scope, WorkItem
+
+
+class Clock(Protocol):
+    """Time. The only source of `now` and the only way to wait for a moment."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float:
+        """Seconds that only rise, for measuring spans."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Store(Protocol):
+    """The truth. Every write is one transaction, durable when the call returns.
+
+    Safe for concurrent use from one event loop, and beside other processes on the same workspace.
+    """
+
+    # -- goals, tasks, work --------------------------------------------------------------------------------
+
+    async def snapshot(self, goal_id: str) -> Snapshot:
+        """The goal, consistent within itself. Raises UsageError for an unknown id."""
+        ...
+
+    async def commit(
+        self, change: Change, *, documents: Sequence[Document] = (), reviews: Sequence[Review] = ()
+    ) -> None:
+        """All of it or nothing. Raises Conflict when the goal's version or a task's status and generation are not
+        what the change was made from."""
+        ...
+
+    async def commit_goal_inputs(self, change: Change, documents: Sequence[Document]) -> Change:
+        """Commit a new goal together with its input documents, numbering them; returns the change as stored, with
+        `goal.inputs` holding `path@version`."""
+        ...
+
+    async def ready_items(self, *, now: datetime, scope: Scope, limit: int) -> Sequence[WorkItem]:
+        """Due, unclaimed items of live, unpaused goals within the scope, in queue order."""
+        ...
+
+    async def work_item(self, work_item_id: str) -> WorkItem | None: ...
+
+    async def next_due(self, *, now: datetime, scope: Scope) -> datetime | None:
+        """When the next item within the scope that is not due yet will be."""
+        ...
+
+    async def heartbeat(self, item: WorkItem, *, lease_until: datetime) -> bool:
+        """Extend the lease of a claimed item; False when it is no longer ours."""
+        ...
+
+    async def claimed_items(self, *, lease_before: datetime | None) -> Sequence[WorkItem]:
+        """Claimed items whose lease ended before that moment (None: every claimed item)."""
+        ...
+
+    async def goals_waiting_on_other_goals(self) -> Sequence[str]:
+        """Ids of live goals with a pending task whose dependency in another goal has become final."""
+        ...
+
+    async def foundation_task(self, *, rehearsal: bool) -> Task | None:
+        """The unfinished product-context task of a live goal, if there is one."""
+        ...
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    async def goal(self, goal_id: str) -> Goal: ...
+
+    async def find_goal(self, prefix: str) -> Goal:
+        """The goal whose id is, starts with, or ends with this text. UsageError when there is none or more than one."""
+        ...
+
+    async def goals(self, *, limit: int, unfinished_only: bool = False) -> Sequence[Goal]:
+        """Newest first."""
+        ...
+
+    async def tasks(self, goal_id: str) -> Sequence[Task]:
+        """In plan order."""
+        ...
+
+    async def find_task(self, prefix: str) -> Task:
+        """The task whose id is or starts with this text. UsageError when there is none or more than one."""
+        ...
+
+    async def latest_approved(
+        self, skill: str, *, rehearsal: bool, before: datetime | None = None, limit: int = 1
+    ) -> Sequence[Task]:
+        """Approved, not superseded tasks of this skill, newest first. Real goals see real tasks only."""
+        ...
+
+    async def approval(self, approval_id: str) -> Approval:
+        """UsageError for an unknown id; a unique prefix will do."""
+        ...
+
+    async def approvals(
+        self, *, status: ApprovalStatus | None = None, goal_id: str | None = None
+    ) -> Sequence[Approval]:
+        """Oldest first."""
+        ...
+
+    async def reviews(self, goal_id: str) -> Sequence[Review]: ...
+
+    async def journal(self, *, goal_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[JournalEntry]:
+        """Entries with a larger id, oldest first."""
+        ...
+
+    async def journal_end(self) -> int:
+        """The largest entry id, 0 when empty."""
+        ...
+
+    async def learnings(
+        self, *, rehearsal: bool, agent: str | None = None, category: str | None = None, limit: int = 200
+    ) -> Sequence[Learning]:
+        """Newest first."""
+        ...
+
+    # -- money -----------------------------------------------------------------------------------------------
+
+    async def reserve(self, reservation: Reservation, caps: Caps) -> Refused | None:
+        """Hold the amount against month, goal and task in one conditional update, or say which cap refuses.
+
+        A rehearsal's reservation is never refused and never counts in the month."""
+        ...
+
+    async def settle(self, call: Call, documents: Sequence[Document] = ()) -> Sequence[Document]:
+        """Book the call (replacing an estimate), release its reservation and store its documents, in one
+        transaction, whatever has become of the task. Returns the documents with their versions."""
+        ...
+
+    async def release(self, call_id: str) -> None:
+        """Drop a reservation whose call is known not to have been billed."""
+        ...
+
+    async def book_orphans(self, *, owner_not: str, now: datetime) -> int:
+        """Book every reservation of another owner as an estimated call. Only the holder of the working lock may call it."""
+        ...
+
+    async def calls(self, goal_id: str, *, work_item_id: str | None = None) -> Sequence[Call]:
+        """In the order of settling."""
+        ...
+
+    async def goal_bill(self, goal_id: str) -> GoalBill: ...
+
+    async def month_spend(self, month: str) -> Spend: ...
+
+    # -- documents -------------------------------------------------------------------------------------------
+
+    async def add_document(self, document: Document) -> Document:
+        """Store the next version of its path and return it numbered."""
+        ...
+
+    async def document(self, path: str, version: int | None = None) -> Document | None:
+        """That version, or the newest."""
+        ...
+
+    async def document_of(self, work: WorkItem) -> Document | None:
+        """The complete (not truncated) document recorded for this execute item's task and generation, if any."""
+        ...
+
+    async def is_stored_version(self, path: str, sha256: str) -> bool: ...
+
+    async def unmirrored(self) -> Sequence[tuple[str, int]]:
+        """Newest versions (path, version) not yet known to lie in the workspace as files."""
+        ...
+
+    async def mark_mirrored(self, path: str, version: int) -> None: ...
+
+
+class WorkQueue(Protocol):
+    """Dispatch only. At least once; the claim in the store makes the effect once. Smaller priority goes first,
+    equal ones in the order they were put."""
+
+    async def put(self, entries: Sequence[tuple[str, int]]) -> None:
+        """(work item id, priority). An id that is already waiting is left where it is."""
+        ...
+
+    async def get(self) -> str:
+        """The next id; waits for one."""
+        ...
+
+
+class Doorbell(Protocol):
+    """Wakes whoever waits for a change in the store, made by this process or another."""
+
+    def ring(self) -> None: ...
+
+    @property
+    def rings(self) -> int:
+        """How often it rang so far."""
+        ...
+
+    async def wait(self, seen: int, timeout_s: float) -> int:
+        """Return the number of rings as soon as it is not `seen` any more, or after the time-out as it is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptBlock:
+    """One text block of the system prompt. `cache` sets a breakpoint behind it."""
+
+    text: str
+    cache: Literal["5m", "1h"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What the prompt was rendered from, for a model that can use it directly (the rehearsal)."""
+
+    skill: Skill
+    goal: str
+    brief: str
+    context: str
+    upstream: Mapping[str, str]
+    inputs: Mapping[str, str]
+    registry: frozenset[str]
+    task_id: str
+    feedback: str | None
+    today: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """One call. `user` is the only message. `timeout_s` bounds the whole call. `material` is never sent anywhere."""
+
+    call_id: str
+    model: ModelSpec
+    system: tuple[PromptBlock, ...]
+    user: str
+    max_output_tokens: int
+    timeout_s: float
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    material: Material | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelResponse:
+    """What came back and was billed. `text` may be empty (refusal). `usage` None: the server reported none."""
+
+    text: str
+    stop_reason: str | None
+    usage: Usage | None
+    model: str
+    request_id: str | None
+    latency_s: float
+
+
+class CallLost(Exception):
+    """The call was sent and may be billed, but its usage is unknown: book it as estimated. `__cause__` says why."""
+
+
+class ModelClient(Protocol):
+    """A model behind the Messages API, or its offline stand-in.
+
+    `complete` raises ApiUnavailable (nothing was billed; try later), PermanentError (nothing was billed; do not
+    retry), ConfigurationError (key, base URL or model id are wrong) or CallLost, whose cause is one of these. It never
+    retries by itself and returns within `timeout_s`.
+    """
+
+    async def complete(self, request: ModelRequest, on_text: Callable[[int], None] | None = None) -> ModelResponse:
+        """`on_text` is told the number of characters received so far."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class Team(Protocol):
+    """Who works here: skills, pipelines, routing and models, the workspace's own overlaid on the built-in ones.
+
+    Raises ConfigurationError naming file, line and remedy.
+    """
+
+    def skill_names(self) -> Sequence[str]: ...
+
+    def skill_info(self, name: str) -> SkillInfo: ...
+
+    def skill(self, name: str) -> Skill: ...
+
+    def pipelines(self) -> Sequence[Pipeline]: ...
+
+    def find_pipeline(self, name: str) -> Pipeline:
+        """By name or alias, whatever the case. UsageError suggesting the nearest name."""
+        ...
+
+    def house_rules(self) -> str: ...
+
+    def model(self, tier: Tier) -> ModelSpec: ...
+
+
+class Workspace(Protocol):
+    """The folder a user owns. Paths are relative to it, with forward slashes; none may leave it.
+
+    Raises UsageError when it cannot be read or written.
+    """
+
+    async def read(self, path: str) -> bytes | None:
+        """None when there is no such file."""
+        ...
+
+    async def write(self, path: str, content: bytes) -> None:
+        """Atomic and durable: temporary file, fsync, rename."""
+        ...
+
+    def work_lock(self, *, scope: str) -> AbstractAsyncContextManager[None]:
+        """The right to work on the embedded queue. Raises WorkspaceBusy with the holder's pid."""
+        ...

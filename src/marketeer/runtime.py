@@ -1,0 +1,363 @@
+"""The composition root: opens everything a command needs as one AsyncExitStack, in order, and closes it in reverse.
+
+Three doors: `open_reader` (store and workspace, nothing heavy), `open_office` (may also submit and decide) and
+`Office.work` (holds the working lock and does the work). Modules that cost start-up time are imported where they are
+needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from marketeer.adapters.sqlite.store import SqliteStore
+from marketeer.adapters.system_clock import SystemClock, machine_zone
+from marketeer.adapters.workspace import FileWorkspace
+from marketeer.domain.approval import Decision
+from marketeer.domain.errors import ConfigurationError, UsageError
+from marketeer.domain.outcome import CancelAsked, Decided, PauseAsked, RedoAsked, UnpauseAsked
+from marketeer.domain.usage import Tier
+from marketeer.domain.work import Scope
+from marketeer.ports import Clock, ModelClient
+
+if TYPE_CHECKING:  # what start-up must not pay for
+    from marketeer.adapters.claude import ClaudeModel
+    from marketeer.adapters.team_files import FileTeam
+    from marketeer.domain.goal import Goal
+    from marketeer.domain.plan import Plan
+    from marketeer.domain.routing import Routing
+    from marketeer.domain.submission import Submission
+    from marketeer.engine.progress import Progress
+    from marketeer.engine.session import Session
+    from marketeer.settings import Settings
+
+NO_KEY = (
+    "no ANTHROPIC_API_KEY: set it (or ANTHROPIC_API_KEY_FILE) to work with Claude, "
+    "or add --rehearse to run offline and free"
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Reader:
+    """What reading needs."""
+
+    settings: Settings
+    workspace: FileWorkspace
+    store: SqliteStore
+    clock: Clock
+
+
+@dataclass(slots=True, kw_only=True)
+class LiveText:
+    """Characters received so far of answers that are streaming in, by task id."""
+
+    characters: dict[str, int] = field(default_factory=dict)
+
+    def note(self, task_id: str, characters: int) -> None:
+        self.characters[task_id] = characters
+
+
+@asynccontextmanager
+async def open_reader(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Reader]:
+    """Raises UsageError when there is no workspace to read."""
+    workspace = FileWorkspace(settings.workspace_dir)
+    workspace.check()
+    if not workspace.exists:
+        msg = f"nothing here yet: {str(workspace.root)!r} is no workspace; run `marketeer init` or `marketeer start`"
+        raise UsageError(msg)
+    async with _open_store(workspace) as store:
+        yield Reader(settings=settings, workspace=workspace, store=store, clock=clock or SystemClock())
+
+
+@asynccontextmanager
+async def open_office(
+    settings: Settings, *, clock: Clock | None = None, model: ModelClient | None = None
+) -> AsyncIterator[Office]:
+    """Makes the workspace when there is none. `model` stands in for Claude (tests)."""
+    workspace = FileWorkspace(settings.workspace_dir)
+    workspace.make()
+    async with _open_store(workspace) as store:
+        yield Office(
+            settings=settings, workspace=workspace, store=store, clock=clock or SystemClock(), model=model
+        )
+
+
+@asynccontextmanager
+async def _open_store(workspace: FileWorkspace) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(workspace.database_path)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+class Office:
+    """A workspace with everything that can be done in it."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        workspace: FileWorkspace,
+        store: SqliteStore,
+        clock: Clock,
+        model: ModelClient | None,
+    ) -> None:
+        from marketeer.adapters.sqlite.doorbell import SqliteDoorbell  # noqa: PLC0415
+        from marketeer.engine.progress import Progress  # noqa: PLC0415
+
+        self.settings = settings
+        self.workspace = workspace
+        self.store = store
+        self.clock = clock
+        self.doorbell = SqliteDoorbell(store, clock)
+        self.progress: Progress = Progress(store, clock, self.doorbell)
+        self.live = LiveText()
+        self._model = model
+        self._team: FileTeam | None = None
+
+    @property
+    def team(self) -> FileTeam:
+        if self._team is None:
+            self._team = load_workspace_team(self.settings)
+        return self._team
+
+    @property
+    def has_model(self) -> bool:
+        """True when real goals can be worked on."""
+        return self._model is not None or self.settings.anthropic_api_key is not None
+
+    def require_model(self, *, rehearsal: bool) -> None:
+        """Raises ConfigurationError when a real goal has no key, or a tier's model no price."""
+        if rehearsal:
+            return
+        if not self.has_model:
+            raise ConfigurationError(NO_KEY)
+        for tier in Tier:
+            self.team.model(tier)
+
+    # -- what people ask -------------------------------------------------------------------------------------
+
+    async def submit(self, submission: Submission) -> Goal:
+        from marketeer.engine.submit import submit  # noqa: PLC0415
+
+        return await submit(
+            submission, store=self.store, team=self.team, clock=self.clock, progress=self.progress
+        )
+
+    async def decide(self, approval_id: str, decision: Decision, *, note: str | None, by: str) -> Goal:
+        approval = await self.store.approval(approval_id)
+        decided = Decided(approval_id=approval.approval_id, decision=decision, note=note, by=by)
+        await self.progress.apply(approval.goal_id, decided)
+        return await self.store.goal(approval.goal_id)
+
+    async def cancel(self, goal_id: str, *, by: str, why: str | None = None) -> Goal:
+        await self.progress.apply(goal_id, CancelAsked(by=by, why=why))
+        return await self.store.goal(goal_id)
+
+    async def pause(self, goal_id: str, *, paused: bool, by: str) -> Goal:
+        await self.progress.apply(goal_id, PauseAsked(by=by) if paused else UnpauseAsked(by=by))
+        return await self.store.goal(goal_id)
+
+    async def redo(self, task_id: str, *, note: str | None, by: str) -> Goal:
+        task = await self.store.find_task(task_id)
+        await self.progress.apply(task.goal_id, RedoAsked(task_id=task.task_id, note=note, by=by))
+        return await self.store.goal(task.goal_id)
+
+    # -- work ------------------------------------------------------------------------------------------------
+
+    async def work(
+        self,
+        goal_id: str | None,
+        *,
+        on_session: Callable[[Session], None] | None = None,
+        rehearsals_only: bool = False,
+    ) -> Session:
+        """Work on one goal, or all, until nothing moves by itself. Raises WorkspaceBusy when another process works here.
+
+        `on_session` gets the session before it starts, to interrupt it.
+        """
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.workspace.work_lock(scope=goal_id or "all"))
+            scope = Scope(
+                goal_ids=None if goal_id is None else frozenset({goal_id}),
+                rehearsals_only=rehearsals_only or not self.has_model,
+            )
+            session = await self._session(stack, scope)
+            if on_session is not None:
+                on_session(session)
+            await session.run(goal_id)
+            return session
+
+    async def _session(self, stack: AsyncExitStack, scope: Scope) -> Session:
+        from marketeer.adapters.local_queue import LocalQueue  # noqa: PLC0415
+        from marketeer.adapters.rehearsal import RehearsalModel  # noqa: PLC0415
+        from marketeer.engine.api_state import ApiState  # noqa: PLC0415
+        from marketeer.engine.director import Director  # noqa: PLC0415
+        from marketeer.engine.executor import Executor  # noqa: PLC0415
+        from marketeer.engine.handlers import Handlers  # noqa: PLC0415
+        from marketeer.engine.ledger import Ledger, Models  # noqa: PLC0415
+        from marketeer.engine.library import Library  # noqa: PLC0415
+        from marketeer.engine.memory import Memory  # noqa: PLC0415
+        from marketeer.engine.outbox import Outbox  # noqa: PLC0415
+        from marketeer.engine.reports import Reports  # noqa: PLC0415
+        from marketeer.engine.reviewer import Reviewer  # noqa: PLC0415
+        from marketeer.engine.session import Session  # noqa: PLC0415
+        from marketeer.engine.worker import Worker, WorkerOptions  # noqa: PLC0415
+
+        settings, store, clock = self.settings, self.store, self.clock
+        owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        rehearsal = RehearsalModel(clock, settings.marketeer_rehearsal_latency_s)
+        real = None if scope.rehearsals_only else await self._real_model(stack)
+        api = ApiState()
+        library = Library(store, self.workspace, clock)
+        memory = Memory(store, clock)
+        ledger = Ledger(
+            store,
+            Models(real=real, rehearsal=rehearsal),
+            clock,
+            self.doorbell,
+            api=api,
+            owner=owner,
+            month_cap_usd=settings.budget_monthly,
+        )
+        executor = Executor(
+            store=store,
+            library=library,
+            ledger=ledger,
+            team=self.team,
+            memory=memory,
+            clock=clock,
+            zone=zone_of(settings),
+            progress_of=self.live.note,
+        )
+        director = Director(
+            store=store,
+            library=library,
+            team=self.team,
+            routing=load_workspace_routing(settings),
+            memory=memory,
+            reports=Reports(store, clock),
+            clock=clock,
+        )
+        handlers = Handlers(
+            store=store,
+            director=director,
+            executor=executor,
+            reviewer=Reviewer(library=library, team=self.team, clock=clock),
+        )
+        queue = LocalQueue()
+        outbox = Outbox(
+            store=store, queue=queue, progress=self.progress, doorbell=self.doorbell, clock=clock, scope=scope
+        )
+        worker = Worker(
+            store=store,
+            queue=queue,
+            progress=self.progress,
+            handlers=handlers,
+            clock=clock,
+            api=api,
+            options=WorkerOptions(
+                owner=owner, max_parallel=settings.max_parallel_agents, lease_s=settings.marketeer_lease_s
+            ),
+        )
+        return Session(
+            store=store,
+            progress=self.progress,
+            library=library,
+            outbox=outbox,
+            worker=worker,
+            doorbell=self.doorbell,
+            clock=clock,
+            owner=owner,
+            grace_s=settings.shutdown_grace_s,
+        )
+
+    async def _real_model(self, stack: AsyncExitStack) -> ModelClient | None:
+        if self._model is not None:
+            return self._model
+        if self.settings.anthropic_api_key is None:
+            return None
+        model = claude_model(self.settings, self.clock)
+        stack.push_async_callback(model.aclose)
+        # The SDK takes a second to import: it does so in a thread while the plan is made.
+        warm_up = asyncio.ensure_future(model.warm_up())
+        stack.callback(warm_up.cancel)
+        return model
+
+
+def claude_model(settings: Settings, clock: Clock) -> ClaudeModel:
+    """The Claude adapter. Raises ConfigurationError without a key."""
+    from marketeer.adapters.claude import ClaudeModel  # noqa: PLC0415
+
+    if settings.anthropic_api_key is None:
+        raise ConfigurationError(NO_KEY)
+    return ClaudeModel(
+        api_key=settings.anthropic_api_key.get_secret_value(),
+        base_url=settings.anthropic_base_url,
+        clock=clock,
+        max_parallel=settings.max_parallel_agents,
+    )
+
+
+def load_workspace_team(settings: Settings) -> FileTeam:
+    from marketeer.adapters.team_files import load_team  # noqa: PLC0415
+
+    overrides = {
+        tier: model
+        for tier, model in (
+            (Tier.OPUS, settings.marketeer_model_opus),
+            (Tier.SONNET, settings.marketeer_model_sonnet),
+            (Tier.HAIKU, settings.marketeer_model_haiku),
+        )
+        if model
+    }
+    return load_team(settings.workspace_dir / "team", model_overrides=overrides)
+
+
+def load_workspace_routing(settings: Settings) -> Routing:
+    from marketeer.adapters.routing_file import load_routing  # noqa: PLC0415
+
+    overlay = settings.workspace_dir / "team" / "routing.yaml"
+    return load_routing(overlay=overlay if overlay.is_file() else None)
+
+
+def zone_of(settings: Settings) -> tzinfo:
+    return ZoneInfo(settings.marketeer_timezone) if settings.marketeer_timezone else machine_zone()
+
+
+def preview(settings: Settings, submission: Submission) -> tuple[Goal, Plan, FileTeam]:
+    """The plan of a goal without a store: nothing is called and nothing is written."""
+    from marketeer.domain.document import CONTEXT_PATH  # noqa: PLC0415
+    from marketeer.domain.planning import build_plan  # noqa: PLC0415
+    from marketeer.domain.product_context import parse_context  # noqa: PLC0415
+    from marketeer.domain.submission import new_goal  # noqa: PLC0415
+
+    workspace = FileWorkspace(settings.workspace_dir)
+    workspace.check()
+    team = load_workspace_team(settings)
+    pipeline = team.find_pipeline(submission.pipeline) if submission.pipeline else None
+    goal = new_goal(submission, token="preview", now=SystemClock().now())  # noqa: S106 - an id, not a secret
+    file = settings.workspace_dir / CONTEXT_PATH
+    context = file.read_text("utf-8", errors="replace") if file.is_file() else ""
+    plan = build_plan(
+        goal=goal,
+        now=goal.created_at,
+        team={name: team.skill_info(name) for name in team.skill_names()},
+        routing=load_workspace_routing(settings),
+        pipeline=pipeline,
+        pipelines=team.pipelines(),
+        rivals=parse_context(context).rivals,
+        context_known=bool(context.strip()),
+    )
+    return goal, plan, team
+

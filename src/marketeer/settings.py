@@ -1,0 +1,342 @@
+"""Settings: what the environment and `.env` say, checked once. The only file that reads the environment.
+
+A field is its variable in lower case; `settings_table()` is what the README shows of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from marketeer.domain.errors import ConfigurationError
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["json", "pretty"]
+
+ENV_FILE = Path(".env")
+MASK = "***"
+
+_OWN_PREFIX = "MARKETEER_"
+_FILE_SUFFIX = "_file"
+_HTTP = ("http", "https")
+_REDIS = ("redis", "rediss", "unix")
+_POSTGRES = ("postgresql", "postgres")
+_URL_PASSWORD = re.compile(r"//[^/@\s]*@")
+
+
+def _setting(default: object, meaning: str, allowed: str = "any text", *, secret: bool = False, **limits: Any) -> Any:
+    return Field(default, description=meaning, json_schema_extra={"allowed": allowed, "secret": secret}, **limits)
+
+
+def _whole(default: int, meaning: str, lowest: int, highest: int) -> Any:
+    return _setting(default, meaning, f"a whole number from {lowest} to {highest}", ge=lowest, le=highest)
+
+
+def _seconds(default: float, meaning: str, lowest: float, highest: int) -> Any:
+    allowed = f"a number of seconds from {lowest:g} to {highest}"
+    return _setting(default, meaning, allowed, ge=lowest, le=highest, allow_inf_nan=False)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. An empty value means "not set"; secrets never show in its repr."""
+
+    # `.env` may hold other programs' variables, so what is unknown is ignored and `unknown_variables` names it.
+    # Validators raise bare ValueErrors: what a user reads is the field's `allowed`.
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        validate_default=False,
+        hide_input_in_errors=True,
+    )
+
+    # Each secret stands behind the file that may hold it, because its check looks at what the file gave.
+    anthropic_api_key_file: SecretStr | None = _setting(
+        None, "File that holds ANTHROPIC_API_KEY.", "the path of a readable text file"
+    )
+    anthropic_api_key: SecretStr | None = _setting(
+        None,
+        "Key for the Claude API. Without it only rehearsals run.",
+        "printable characters without spaces, given here or in ANTHROPIC_API_KEY_FILE but not both",
+        secret=True,
+        validate_default=True,
+    )
+    anthropic_base_url: str | None = _setting(
+        None,
+        "Another server that speaks the Claude Messages API, without `/v1`.",
+        "an http:// or https:// address with a host",
+    )
+    redis_url: SecretStr | None = _setting(
+        None,
+        "Redis that carries the queue, in one address. Wins over REDIS_HOST.",
+        "an address that begins with redis://, rediss:// or unix://",
+        secret=True,
+    )
+    redis_host: str | None = _setting(
+        None, "Host of that Redis. Without REDIS_HOST and REDIS_URL the queue lives in the process."
+    )
+    redis_port: int = _whole(6379, "Port of that Redis.", 1, 65535)
+    redis_password_file: SecretStr | None = _setting(
+        None, "File that holds REDIS_PASSWORD.", "the path of a readable text file"
+    )
+    redis_password: SecretStr | None = _setting(
+        None,
+        "Password of that Redis.",
+        "printable characters without spaces, given here or in REDIS_PASSWORD_FILE but not both",
+        secret=True,
+        validate_default=True,
+    )
+    database_url: SecretStr | None = _setting(
+        None,
+        "PostgreSQL that keeps the store. Without it: SQLite in the workspace.",
+        "an address that begins with postgresql:// or postgres://",
+        secret=True,
+    )
+    workspace_dir: Path = _setting(Path("workspace"), "Folder with your context, outputs and database.", "a path")
+    budget_monthly: Decimal = _setting(
+        Decimal(100),
+        "Hard limit for a calendar month, in US dollars. 0 forbids every paid call.",
+        "an amount in US dollars from 0 to 1000000, with at most 6 decimals",
+        ge=0,
+        le=1_000_000,
+        # the store counts whole micro-dollars
+        decimal_places=6,
+        allow_inf_nan=False,
+    )
+    log_level: LogLevel = _setting(
+        "info",
+        "Least severe log line that is written: debug, info, warning or error.",
+        "one of debug, info, warning, error",
+    )
+    log_format: LogFormat | None = _setting(
+        None, "json or pretty. Not set: pretty on a terminal, json elsewhere.", "one of json, pretty"
+    )
+    max_parallel_agents: int = _whole(3, "How many tasks one process works on at the same time.", 1, 1000)
+    webhook_host: str = _setting("127.0.0.1", "Address the webhook server listens on.")
+    webhook_port: int = _whole(8321, "Port the webhook server listens on; 0 takes a free one.", 0, 65535)
+    webhook_token_file: SecretStr | None = _setting(
+        None, "File that holds WEBHOOK_TOKEN.", "the path of a readable text file"
+    )
+    webhook_token: SecretStr | None = _setting(
+        None,
+        "Secret that callers of the webhook server must show.",
+        "printable characters without spaces, given here or in WEBHOOK_TOKEN_FILE but not both",
+        secret=True,
+        validate_default=True,
+    )
+    notify_urls: Annotated[tuple[SecretStr, ...], NoDecode] = _setting(
+        (), "Where questions and results are announced; separate several with commas.", "addresses", secret=True
+    )
+    shutdown_grace_s: float = _seconds(30, "Seconds that running calls get to finish when the process stops.", 0, 3600)
+    marketeer_model_opus: str | None = _setting(None, "Model id to use for the opus tier.")
+    marketeer_model_sonnet: str | None = _setting(None, "Model id to use for the sonnet tier.")
+    marketeer_model_haiku: str | None = _setting(None, "Model id to use for the haiku tier.")
+    marketeer_rehearsal_latency_s: float = _seconds(0, "Seconds each call of a rehearsal pretends to take.", 0, 3600)
+    marketeer_timezone: str | None = _setting(
+        None,
+        "Time zone of schedules and dates, such as Europe/Berlin. Not set: the machine's.",
+        "a name of the IANA time zone database such as Europe/Berlin or UTC",
+    )
+    marketeer_lease_s: float = _seconds(60, "Seconds after which a silent worker's work is taken over.", 0.1, 86400)
+
+    @property
+    def log_level_given(self) -> bool:
+        """Whether somebody asked for this log level, rather than nobody for any."""
+        return "log_level" in self.model_fields_set
+
+    def redis_address(self) -> str | None:
+        """One address for the Redis that is configured, None when there is none."""
+        if self.redis_url is not None:
+            return self.redis_url.get_secret_value()
+        if self.redis_host is None:
+            return None
+        user = f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
+        host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
+        return f"redis://{user}{host}:{self.redis_port}/0"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every text that must not show in a log: secrets, and the passwords inside addresses."""
+        found = [value.get_secret_value() for value in _secret_values(self)]
+        addresses = [*found, self.anthropic_base_url or ""]
+        passwords = [urlsplit(text).password for text in addresses if "://" in text]
+        return tuple(dict.fromkeys([*found, *filter(None, passwords)]))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, data: dict[str, Any]) -> dict[str, Any]:
+        # After the merge, so that an empty variable also hides the line in `.env`.
+        trimmed = {name: value.strip() if isinstance(value, str) else value for name, value in data.items()}
+        return {name: value for name, value in trimmed.items() if value not in ("", None)}
+
+    @field_validator("anthropic_api_key_file", "redis_password_file", "webhook_token_file", mode="before")
+    @classmethod
+    def _read_file(cls, path: object) -> str:
+        try:
+            content = Path(str(path)).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError, RuntimeError) as exc:
+            raise ValueError from exc
+        if not content:
+            raise ValueError
+        return content
+
+    @field_validator("anthropic_api_key", "redis_password", "webhook_token")
+    @classmethod
+    def _take_from_file(cls, given: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        from_file: SecretStr | None = info.data.get(f"{info.field_name}{_FILE_SUFFIX}")
+        if given is not None and from_file is not None:
+            raise ValueError
+        secret = given or from_file
+        if secret is not None and not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
+            raise ValueError
+        return secret
+
+    @field_validator("anthropic_base_url")
+    @classmethod
+    def _check_http(cls, value: str) -> str:
+        _check_scheme(value, _HTTP)
+        parts = urlsplit(value)
+        # `port` is worked out on access, and that is what complains about a bad one
+        if not parts.hostname or parts.port == 0:
+            raise ValueError
+        return value.rstrip("/")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis(cls, value: SecretStr) -> SecretStr:
+        _check_scheme(value.get_secret_value(), _REDIS)
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_postgres(cls, value: SecretStr) -> SecretStr:
+        _check_scheme(value.get_secret_value(), _POSTGRES)
+        return value
+
+    @field_validator("notify_urls", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        return [part for part in parts if part] if isinstance(parts, list) else parts
+
+    @field_validator("notify_urls")
+    @classmethod
+    def _check_notify(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all("://" in address.get_secret_value() for address in value):
+            raise ValueError
+        return value
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("workspace_dir")
+    @classmethod
+    def _expand_home(cls, value: Path) -> Path:
+        try:
+            return value.expanduser()
+        except RuntimeError as exc:
+            raise ValueError from exc
+
+    @field_validator("marketeer_timezone")
+    @classmethod
+    def _check_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+            raise ValueError from exc
+        return value
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from `overrides`, else the environment, else `.env` in the current directory, else the defaults.
+
+    Overrides are fields by name, such as the options of a command; None means "not given". Raises ConfigurationError
+    with one line that names every bad variable, its value and what is allowed.
+    """
+    unknown = sorted(overrides.keys() - Settings.model_fields.keys())
+    if unknown:
+        msg = f"no such settings: {', '.join(unknown)}"
+        raise TypeError(msg)
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as exc:
+        raise ConfigurationError(_explain(exc)) from None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(_env_file_trouble()) from exc
+
+
+def unknown_variables(known: Collection[str] = ()) -> tuple[str, ...]:
+    """MARKETEER_* variables, set or in `.env`, that nothing reads: spelling mistakes, most likely.
+
+    `known` are variables that others read, such as those of command line options.
+    """
+    try:
+        names = {*os.environ, *dotenv_values(ENV_FILE)}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(_env_file_trouble()) from exc
+    expected = {_variable(field) for field in Settings.model_fields} | set(known)
+    return tuple(sorted(name for name in names if name.startswith(_OWN_PREFIX) and name not in expected))
+
+
+def settings_table() -> list[tuple[str, str, str]]:
+    """(variable, default, meaning) of every setting; the default is empty where there is none."""
+    return [
+        (_variable(name), _default_text(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _secret_values(settings: Settings) -> list[SecretStr]:
+    values = [getattr(settings, name) for name in Settings.model_fields]
+    flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+    return [item for item in flat if isinstance(item, SecretStr)]
+
+
+def _check_scheme(value: str, schemes: tuple[str, ...]) -> None:
+    """Raises ValueError unless this is `scheme://something` in one piece, with one of the schemes."""
+    scheme, _, rest = value.partition("://")
+    if scheme.lower() not in schemes or not rest or re.search(r"\s", value):
+        raise ValueError
+
+
+def _explain(error: ValidationError) -> str:
+    problems = {str(item["loc"][0]): item.get("input") for item in error.errors(include_url=False)}
+    return "; ".join(_problem(name, value) for name, value in problems.items())
+
+
+def _problem(name: str, value: object) -> str:
+    extra = _extra(Settings.model_fields[name])
+    shown = MASK if extra["secret"] else _URL_PASSWORD.sub(f"//{MASK}@", str(value))
+    return f"{_variable(name)}={shown!r} is not valid: {extra['allowed']}"
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _env_file_trouble() -> str:
+    return f"{str(ENV_FILE)!r} cannot be read: make it a readable UTF-8 file, or remove it"
+
+
+def _variable(field: str) -> str:
+    return field.upper()
+
+
+def _default_text(field: FieldInfo) -> str:
+    if field.default in (None, ()):
+        return ""
+    return f"{field.default:g}" if isinstance(field.default, float) else str(field.default)

@@ -1,0 +1,49 @@
+"""Stand-ins for the outside world, for this package's tests and for those of whoever extends it.
+
+    FakeClock        time that moves when told to (`marketeer.testing.clock`)
+    ScriptedModel    a model that gives scripted answers and records requests (`marketeer.testing.model`)
+    FakeClaude       the Messages API on a real local socket, with faults and an exact bill of its own
+                     (`marketeer.testing.fake_claude`, also `python -m marketeer.testing.fake_claude`)
+    Fault, FaultKind what FakeClaude can be told to do wrong (`marketeer.testing.faults`)
+    plain_answer     texts of a given length for FakeClaude (`marketeer.testing.answers`)
+    forbid_network   makes every attempt to leave this machine an error (`marketeer.testing.guard`)
+
+Names are loaded when first used, so that taking one does not import the others.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for type checkers only: at run time `__getattr__` below loads what is asked for
+    from marketeer.testing.answers import RehearsedAnswers as RehearsedAnswers
+    from marketeer.testing.answers import plain_answer as plain_answer
+    from marketeer.testing.clock import FakeClock as FakeClock
+    from marketeer.testing.fake_claude import FakeClaude as FakeClaude
+    from marketeer.testing.faults import Fault as Fault
+    from marketeer.testing.faults import FaultKind as FaultKind
+    from marketeer.testing.guard import NetworkForbidden as NetworkForbidden
+    from marketeer.testing.guard import forbid_network as forbid_network
+    from marketeer.testing.model import ScriptedModel as ScriptedModel
+
+_HOMES = {
+    "FakeClaude": "fake_claude",
+    "FakeClock": "clock",
+    "Fault": "faults",
+    "FaultKind": "faults",
+    "NetworkForbidden": "guard",
+    "RehearsedAnswers": "answers",
+    "ScriptedModel": "model",
+    "forbid_network": "guard",
+    "plain_answer": "answers",
+}
+
+__all__ = tuple(sorted(_HOMES))
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

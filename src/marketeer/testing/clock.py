@@ -1,0 +1,56 @@
+"""A clock that moves only when a test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from datetime import UTC, datetime, timedelta
+
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """Implements `ports.Clock`. `advance` moves time and wakes the sleepers whose moment has come.
+
+    With `auto` a sleep moves the time by itself and yields to the loop once: for code whose waits do not matter.
+    """
+
+    def __init__(self, start: datetime = START, *, auto: bool = False) -> None:
+        self._start = start
+        self._elapsed_s = 0.0
+        self._auto = auto
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._sleeps = 0
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._elapsed_s)
+
+    def monotonic(self) -> float:
+        return self._elapsed_s
+
+    @property
+    def sleepers(self) -> int:
+        """How many sleeps have not ended yet."""
+        return sum(not future.done() for _, _, future in self._sleepers)
+
+    async def sleep(self, seconds: float) -> None:
+        if self._auto and seconds > 0:
+            self.advance(seconds)
+        if self._auto or seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._sleeps += 1  # breaks ties: equal moments wake in the order the sleeps began
+        heapq.heappush(self._sleepers, (self._elapsed_s + seconds, self._sleeps, future))
+        await future
+
+    def advance(self, seconds: float) -> None:
+        """Move time forward. Woken code runs when the caller next yields to the loop, and sees the new time."""
+        if seconds < 0:
+            msg = f"time cannot go back by {seconds!r} s: advance by 0 or more"
+            raise ValueError(msg)
+        self._elapsed_s += seconds
+        while self._sleepers and self._sleepers[0][0] <= self._elapsed_s:
+            _, _, future = heapq.heappop(self._sleepers)
+            if not future.done():
+                future.set_result(None)

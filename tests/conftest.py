@@ -1,0 +1,47 @@
+"""What every test stands on: no network, no settings of the machine it runs on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+from dotenv import dotenv_values
+
+from marketeer.settings import ENV_FILE, settings_table
+from marketeer.testing.guard import forbid_network
+
+SETTINGS = frozenset(variable for variable, _, _ in settings_table())
+PREFIXES = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_")
+
+# Two busy cores make honest tests slow, so nothing has a deadline. CI prints how to repeat one.
+hypothesis.settings.register_profile("dev", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=False, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    with forbid_network():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment() -> Iterator[None]:
+    """No key and no server of the developer's reaches a test, nor a process that a test starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name in SETTINGS or name.startswith(PREFIXES)]:
+            patch.delenv(name)
+        # An empty variable hides its line in `.env`.
+        for name in SETTINGS.intersection(dotenv_values(ENV_FILE)):
+            patch.setenv(name, "")
+        yield
+
+
+@pytest.fixture
+def nothing_blocks() -> Iterator[BlockBuster]:
+    """Our code raises BlockingError when it blocks the event loop during this test."""
+    with blockbuster_ctx("marketeer") as guard:
+        yield guard
