@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from typing import Any
 import pytest
 
 from marketeer.adapters.team_files import load_team
+from marketeer.domain.contract_check import check
+from marketeer.domain.product_context import facts_of, parse_context
+from marketeer.domain.review import Verdict, verdict_of
+from marketeer.engine.prompts import PromptParts, system_blocks, user_message
+from marketeer.ports import Material, Team
 from marketeer.testing.answers import Asked, material_of, plain_answer
 from marketeer.testing.clock import FakeClock
 from marketeer.testing.fake_claude import FakeClaude, PromptCache, cost_usd
@@ -171,58 +177,81 @@ def test_a_model_without_a_price_cannot_be_served() -> None:
 # -- answers --------------------------------------------------------------------------------------------------------
 
 
-def asked(*, system: tuple[str, ...], user: str) -> Asked:
-    return Asked(
-        number=1, model="claude-opus-5-5", system=system, user=user, max_tokens=9_000, stream=True, body={}, headers={}
+CONTEXT = "# Product Marketing Context: Acme\n\n## One-liner\n\nAcme sells rockets to coyotes.\n"
+GOAL = "Double the signups\nby summer"
+
+
+def prompt(team: Team, skill: str, **more: Any) -> PromptParts:
+    parts = PromptParts(
+        house_rules=team.house_rules(),
+        context=CONTEXT,
+        skill=team.skill(skill),
+        references=(),
+        learnings="",
+        today="2026-05-04 (Monday), time zone UTC",
+        brief=f"**Objective:** the goal quoted below\n\n**Goal, word for word:**\n\n{GOAL}\n",
     )
-
-
-USER = """Today is 2026-05-04.
-
-<external-content source="outputs/strategy/content-strategy/T1.md">
-# Plan
-</external-content>
-<external-content source="inputs/notes.md">
-Notes
-</external-content>
-
-Goal: Double the signups
-
-Write it.
-
-## Feedback
-Shorter headline.
-"""
+    return replace(parts, **more)
 
 
 def test_the_material_of_a_prompt_can_be_read_back() -> None:
     team = load_team(None)
-    name = team.skill_names()[0]
-    context = "# Product Marketing Context: Acme\n\nSells rockets."
-    material = material_of(asked(system=(f"Rules\n\n{context}", f"# Skill: {name}\n\nDo it."), user=USER), team)
-    assert material is not None
-    assert (material.skill.info.name, material.context, material.goal) == (name, context, "Double the signups")
-    assert material.upstream == {"outputs/strategy/content-strategy/T1.md": "# Plan"}
-    assert material.inputs == {"inputs/notes.md": "Notes"}
-    assert (material.today, material.feedback) == ("2026-05-04", "Shorter headline.")
+    parts = prompt(
+        team,
+        "copywriting",
+        upstream={"outputs/strategy/content-strategy/T1.md": "# Plan\n\n# Skill: cold-email"},
+        inputs={"inputs/notes.md": "Notes of 2020-01-01"},
+        previous="# Old",
+        feedback="Hero: too long; wanted: 70 characters",
+    )
+    asked = Asked(
+        number=1,
+        model="claude-opus-5-5",
+        system=tuple(block.text for block in system_blocks(parts)),
+        user=user_message(parts),
+        max_tokens=9_000,
+        stream=True,
+        body={},
+        headers={},
+    )
+    assert material_of(asked, team) == Material(
+        skill=team.skill("copywriting"),
+        goal=GOAL,
+        brief=parts.brief.strip(),
+        context=CONTEXT,
+        upstream=parts.upstream,
+        inputs=parts.inputs,
+        registry=frozenset(team.skill_names()),
+        task_id="fake",
+        feedback=parts.feedback,
+        today="2026-05-04",
+    )
 
 
-async def test_without_an_answer_of_its_own_the_server_writes_what_the_rehearsal_would() -> None:
-    name = load_team(None).skill_names()[0]
+@pytest.mark.parametrize("skill", load_team(None).skill_names())
+async def test_without_an_answer_of_its_own_the_server_writes_what_the_contract_asks_for(skill: str) -> None:
+    team = load_team(None)
+    parts = prompt(team, skill)
     async with FakeClaude() as server:
         client = Client(server)
         _, message = await client.ask(
             max_tokens=64_000,
-            system=[{"type": "text", "text": f"# Skill: {name}"}],
-            messages=[{"role": "user", "content": USER}],
+            system=[{"type": "text", "text": block.text} for block in system_blocks(parts)],
+            messages=[{"role": "user", "content": user_message(parts)}],
         )
-        _, plain = await client.ask()
         await client.close()
     text = message["content"][0]["text"]
-    assert text.startswith("# ")
-    assert "\n## " in text
-    assert "> Rehearsal:" not in text
-    assert plain["content"][0]["text"].startswith("# Answer")
+    facts = facts_of(parse_context(CONTEXT), registry=frozenset(team.skill_names()), sources={})
+    assert verdict_of(check(parts.skill.contract, text, facts).findings) is Verdict.APPROVE
+    assert "Rehearsal:" not in text
+
+
+async def test_a_prompt_that_names_no_skill_is_answered_with_plain_text() -> None:
+    async with FakeClaude() as server:
+        client = Client(server)
+        _, message = await client.ask(system="# Skill: unheard-of")
+        await client.close()
+    assert message["content"][0]["text"].startswith("# Answer")
 
 
 # -- cache and bill -------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from marketeer.domain.routing import (
     Cue,
     EscalationKind,
     EscalationRule,
+    Hint,
     PhaseRule,
     Routing,
     phrase_pattern,
@@ -25,7 +26,7 @@ from marketeer.domain.routing import (
 
 BUILT_IN = Path(__file__).parent.parent / "team" / "routing.yaml"
 _OVERLAY_LISTS = ("cues", "escalations", "topics", "known_words")
-_OVERLAY_MAPS = ("sets", "categories", "measured_by", "publish_notes")
+_OVERLAY_MAPS = ("sets", "categories", "hints", "measured_by", "publish_notes")
 
 
 _SET_NAME = re.compile(r"<([a-z]+)>")
@@ -51,6 +52,11 @@ class _Cue(_Strict):
             msg = f"cue {self.id!r} has nothing to look for: give it phrases under `say`"
             raise ValueError(msg)
         return self
+
+
+class _Hint(_Strict):
+    category: Category
+    say: tuple[str, ...]
 
 
 class _Escalation(_Strict):
@@ -89,6 +95,7 @@ class _Routing(_Strict):
     categories: dict[Category, _Category]
     topics: tuple[str, ...]
     cues: tuple[_Cue, ...]
+    hints: dict[str, _Hint] = {}
     escalations: tuple[_Escalation, ...] = ()
     known_words: frozenset[str] = frozenset()
     measured_by: dict[str, str] = {}
@@ -176,6 +183,7 @@ def _bad_phrase(parsed: _Routing, name: str) -> str:
     phrases = [*parsed.topics]
     for part in (*parsed.cues, *parsed.escalations):
         phrases += [*part.say, *part.unless]
+    phrases += [phrase for hint in parsed.hints.values() for phrase in hint.say]
     for phrase in phrases:
         try:
             phrase_pattern([phrase])
@@ -188,6 +196,10 @@ def _routing(parsed: _Routing) -> Routing:
     words, stems = phrase_words(phrase for cue in parsed.cues for phrase in cue.say)
     return Routing(
         cues=tuple(_cue(cue) for cue in parsed.cues),
+        hints=tuple(
+            Hint(skill=skill, category=hint.category, say=phrase_pattern(hint.say))
+            for skill, hint in parsed.hints.items()
+        ),
         escalations=tuple(_escalation(rule) for rule in parsed.escalations),
         categories=_categories(parsed.categories),
         topics=phrase_pattern(parsed.topics),

@@ -23,6 +23,9 @@ MIN_STEM_CHARS = 7
 MIN_RIVAL_CHARS = 3
 # Votes a choice needs to count as fully certain.
 FULL_VOTES = 8.0
+# With fewer votes than this the cues have left the category open, and single words may lean it.
+OPEN_BELOW = 2.5
+HINT_VOTE = 0.75
 
 _NUMBER = (
     r"(?:\d[\d.,]*k?|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty"
@@ -58,6 +61,15 @@ class Cue:
     categories: Mapping[Category, float]
     skills: Mapping[str, float]
     pipelines: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """Single words that lean towards a skill: asked only when the cues leave the category open."""
+
+    skill: str
+    category: Category
+    say: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +122,7 @@ class Routing:
     """
 
     cues: tuple[Cue, ...]
+    hints: tuple[Hint, ...]
     escalations: tuple[EscalationRule, ...]
     categories: tuple[CategoryRule, ...]
     topics: re.Pattern[str]
@@ -155,6 +168,9 @@ def infer_category(goal: str, routing: Routing, *, rivals: Sequence[str] = ()) -
     """The category the goal's words vote for. Without any vote: strategic, confidence 0, and `why` says so."""
     fired = fired_cues(goal, routing, rivals=rivals)
     votes = {rule.category: _total(cue.categories.get(rule.category, 0.0) for cue in fired) for rule in routing.categories}
+    leaning = _leaning(goal, routing) if max(votes.values()) < OPEN_BELOW else {}
+    for hint, words in leaning.items():
+        votes[hint.category] = max(votes[hint.category], HINT_VOTE * len(words))
     ranked = sorted(votes, key=lambda category: -votes[category])
     best, second = votes[ranked[0]], max(votes[ranked[1]], 0.0)
     if best <= 0:
@@ -162,6 +178,8 @@ def infer_category(goal: str, routing: Routing, *, rivals: Sequence[str] = ()) -
         return CategoryChoice(category=Category.STRATEGIC, confidence=0.0, why=why)
     certainty = min(1.0, best / FULL_VOTES) * (0.5 + 0.5 * (best - second) / best)
     reasons = [cue.why for cue in fired if cue.categories.get(ranked[0], 0.0) > 0]
+    words = sorted({word for hint, found in leaning.items() if hint.category is ranked[0] for word in found})
+    reasons = reasons or [f"leans that way by single words ({', '.join(words[:4])})"]
     return CategoryChoice(category=ranked[0], confidence=round(certainty, 2), why=_reasons(reasons))
 
 
@@ -179,7 +197,25 @@ def choose_skills(
             continue
         why = _reasons([cue.why for cue in fired if cue.skills.get(skill, 0.0) > 0])
         choices.append(SkillChoice(skill=skill, score=score, why=why))
+    if not choices:
+        choices = _leaning_choices(goal, category, routing)
     return tuple(sorted(choices, key=lambda choice: (-choice.score, choice.skill)))
+
+
+def _leaning_choices(goal: str, category: Category, routing: Routing) -> list[SkillChoice]:
+    leaning = {hint: words for hint, words in _leaning(goal, routing).items() if hint.category is category}
+    best = max(leaning, key=lambda hint: len(leaning[hint]), default=None)
+    if best is None:
+        return []
+    why = f"it leans that way by single words ({', '.join(sorted(leaning[best])[:4])})"
+    return [SkillChoice(skill=best.skill, score=routing.min_score, why=why)]
+
+
+def _leaning(goal: str, routing: Routing) -> dict[Hint, set[str]]:
+    """The hints that stand in the goal, with the words that said so."""
+    text = repair(fold(goal[:READ_CHARS]), routing)
+    found = {hint: {match.group() for match in hint.say.finditer(text)} for hint in routing.hints}
+    return {hint: words for hint, words in found.items() if words}
 
 
 def suggest_pipeline(

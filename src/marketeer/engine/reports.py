@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -140,8 +141,8 @@ def quoted(text: str) -> str:
 
 def link_from_goal(goal: Goal, path: str) -> str:
     """The way from the goal's folder to another document of the workspace."""
-    depth = goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal).count("/")
-    return "../" * depth + path
+    folder = posixpath.dirname(goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal))
+    return posixpath.relpath(path, folder)
 
 
 def duration_text(seconds: float) -> str:

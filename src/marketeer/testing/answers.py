@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marketeer.domain.errors import MarketeerError
+from marketeer.domain.skill import Skill
 from marketeer.ports import Material, ModelClient, ModelRequest, Team
 from marketeer.testing.clock import FakeClock
 
@@ -30,13 +30,21 @@ class Asked:
 Answer = Callable[[Asked], str | Awaitable[str]]
 
 _SENTENCE = ("The", "team", "wrote", "this", "line", "for", "the", "goal", "and", "stands", "by", "each", "word")
-_SKILL = re.compile(r"^# Skill: *([a-z0-9-]+)", re.MULTILINE)
-_CONTEXT = re.compile(r"^# Product Marketing Context.*", re.MULTILINE | re.DOTALL)
-_FENCED = re.compile(r"<external-content([^>]*)>\n?(.*?)\n?</external-content>", re.DOTALL)
-_QUOTED = re.compile(r"[\"']([^\"']+)[\"']")
-_GOAL = re.compile(r"^(?:#+ *)?(?:\*\*)?goal:?(?:\*\*)?:?\s*(\S.*)", re.MULTILINE | re.IGNORECASE)
+# The marks that the prompts of `engine/prompts.py` carry.
+_SKILL = re.compile(r"\A# Skill: *([a-z0-9-]+)")
+_FENCED = re.compile(r'<external-content source="([^"]*)">\n(.*?)\n</external-content>', re.DOTALL)
+_CONTEXT_SOURCE = "product context"
+_PREVIOUS_SOURCE = "your previous output"
+_BRIEF = re.compile(
+    r"^# Your brief\n\n(.*?)(?=^# (?:Your previous output|What must change)$|\Z)", re.MULTILINE | re.DOTALL
+)
+_FEEDBACK = re.compile(r"^# What must change\n\n[^\n]*\n\n(.*)", re.MULTILINE | re.DOTALL)
+_GOALS = (
+    re.compile(r"^\*\*Goal, word for word:\*\*\s+(.*)", re.MULTILINE | re.DOTALL),
+    re.compile(r"^\*\*Objective:\*\* *(.*)", re.MULTILINE),
+    re.compile(r"\A(.{0,200})", re.DOTALL),
+)
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
-_FEEDBACK = re.compile(r"^#+ *(?:revision )?feedback\b.*\n(.*)", re.MULTILINE | re.IGNORECASE | re.DOTALL)
 _MARKER = re.compile(r"^> Rehearsal:.*\n+", re.MULTILINE)
 
 
@@ -49,8 +57,7 @@ def plain_answer(words: int = 300) -> Answer:
 class RehearsedAnswers:
     """Answers as the rehearsal would, so that they pass their contracts; plain text when no known skill is named.
 
-    It reads its material back out of the prompt, so it depends on the prompt's marks: a line `# Skill: <name>` in the
-    system prompt, the product context under its H1, and `<external-content>` fences in the user message.
+    It reads its material back out of the prompt, as `engine/prompts.py` writes it.
     """
 
     def __init__(self) -> None:
@@ -86,45 +93,31 @@ class RehearsedAnswers:
 
 def material_of(asked: Asked, team: Team) -> Material | None:
     """What the prompt was rendered from, as far as it can be read back; None when it names no skill of the team."""
-    named = _SKILL.search("\n".join(asked.system))
-    try:
-        skill = team.skill(named[1]) if named else None
-    except MarketeerError:
-        skill = None
+    skill = _skill(asked.system, team)
     if skill is None:
         return None
-    upstream, inputs = _fenced(asked.user)
-    brief = _FENCED.sub("", asked.user).strip()
-    goal, date, feedback = _GOAL.search(brief), _DATE.search(brief), _FEEDBACK.search(brief)
+    documents = {path: text for path, text in _FENCED.findall(asked.user) if path != _PREVIOUS_SOURCE}
+    rest = _FENCED.sub("", asked.user)
+    brief = _first(rest, _BRIEF) or rest.strip()
     return Material(
         skill=skill,
-        goal=goal[1].strip() if goal else brief[:200],
+        goal=_first(brief, *_GOALS),
         brief=brief,
-        context=_context(asked.system),
-        upstream=upstream,
-        inputs=inputs,
+        context=dict(_FENCED.findall("\n".join(asked.system))).get(_CONTEXT_SOURCE, ""),
+        upstream={path: text for path, text in documents.items() if "outputs/" in path},
+        inputs={path: text for path, text in documents.items() if "outputs/" not in path},
         registry=frozenset(team.skill_names()),
         task_id="fake",
-        feedback=feedback[1].strip() if feedback else None,
-        today=date[0] if date else "2026-11-22",
+        feedback=_first(rest, _FEEDBACK) or None,
+        today=found[0] if (found := _DATE.search(rest)) else "2026-11-22",
     )
 
 
-def _context(system: tuple[str, ...]) -> str:
-    """The product context ends where its block or its fence does."""
-    for block in system:
-        found = _CONTEXT.search(block)
-        if found:
-            return found[0].partition("</external-content>")[0].strip()
-    return ""
+def _skill(system: tuple[str, ...], team: Team) -> Skill | None:
+    named = next(filter(None, map(_SKILL.match, system)), None)
+    return team.skill(named[1]) if named and named[1] in team.skill_names() else None
 
 
-def _fenced(user: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Fenced documents by the name in their opening tag: outputs of other skills, and everything else."""
-    upstream: dict[str, str] = {}
-    inputs: dict[str, str] = {}
-    for number, (attributes, text) in enumerate(_FENCED.findall(user), start=1):
-        name = _QUOTED.search(attributes)
-        path = name[1] if name else f"document-{number}"
-        (upstream if "outputs/" in path else inputs)[path] = text
-    return upstream, inputs
+def _first(text: str, *patterns: re.Pattern[str]) -> str:
+    """What the first pattern that fits has caught, or nothing."""
+    return next((found[1].strip() for pattern in patterns if (found := pattern.search(text))), "")

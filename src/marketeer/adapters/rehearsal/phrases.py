@@ -13,6 +13,13 @@ KINDS: tuple[tuple[str, str], ...] = (
     (r"\b(slug)\b", "slug"),
     (r"\b(start|end|date|due|checked on|checked_on)\b", "date"),
     (r"\b(events?)\b", "event"),
+    (r"\b(sample size|sample per variant|significance level|power|formula|eligible per day|drop-off)\b", "figure"),
+    (r"\b(completion rate|current rate|volume change|mrr effect|invites each|sharers|invite conversion)\b", "figure"),
+    (r"choose them", "concession"),
+    (r"\b(benefits?|choose us|differentiation|key messages)\b", "benefit"),
+    (r"how it works|how to switch|first steps", "action"),
+    (r"\b(objections?|doubts?)\b", "objection"),
+    (r"\b(regions?|languages?)\b", "region"),
     (r"\b(parameters?)\b", "parameter"),
     (r"\b(ctas?|button|label|decline)\b", "cta"),
     (r"\b(headlines?|h1|title|heading|subject|tagline|hook|subheadline|name|promise|sitelinks|callouts)\b", "headline"),
@@ -40,6 +47,27 @@ KINDS: tuple[tuple[str, str], ...] = (
 )
 
 PHRASES: dict[str, tuple[str, ...]] = {
+    "figure": (
+        "to be computed from the baseline before the start", "no data yet", "from the analytics account, once it counts",
+        "the usual setting, agreed before the start", "not measured so far", "counted over two full weeks first",
+    ),
+    "concession": (
+        "You already live with {rival} and nothing hurts", "You need more than {product} sets out to do",
+        "This is not your problem: {problem}", "Your team will not change its habits this season",
+        "{rival} is part of a contract you cannot leave",
+    ),
+    "benefit": (
+        "{diff}", "{persona} no longer has to live with this: {problem}", "{diff_head}, where {rival} leaves a gap",
+        "A shorter way to this: {conversion}", "{persona} sees at once where things stand", "One thing less to remember",
+        "Your own words stay in use, such as \u201c{quote}\u201d",
+    ),
+    "objection": (
+        "{objection}: one real case answers it better than a promise", "We already use {rival}: keep it and compare",
+        "It is one more tool: {diff_head} replaces a step, it adds none",
+        "We have no time: the first step is small, and it is this: {conversion}",
+        "It will not fit us: {persona} can judge that within one case", "We tried before: what differs is {diff_head}",
+    ),
+    "region": ("as far as the context says", "where {persona} works today", "the home market only, until a human widens it"),
     "headline": (
         "{product} for {persona}", "Stop living with it: {problem}", "{diff_head}, every day", "A calmer way with {product}",
         "What {persona} gets from {product}", "{product}, explained in plain words", "From first look to {conversion}",
@@ -72,7 +100,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "place": (
         "Home page", "Pricing page", "Signup page", "Welcome email", "In-app first screen", "Comparison page", "Blog",
         "Email list", "LinkedIn", "Customer interviews", "Help centre", "Account page", "Search results",
-        "Onboarding checklist", "Confirmation screen", "Feature page",
+        "Onboarding checklist", "Confirmation screen", "Feature page", "First screen {persona} sees",
+        "Page about {diff_head}", "Page for people who use {rival}", "Step before {conversion}",
     ),
     "channel": (
         "LinkedIn", "Email list", "Blog", "Search results", "X", "In-app message", "Partner newsletter", "Instagram",

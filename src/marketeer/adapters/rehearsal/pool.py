@@ -31,6 +31,7 @@ FALLBACK: dict[str, tuple[str, ...]] = {
     "metric": ("the measure the goal names", "completed first steps", "returning users"),
     "conversion": ("the first step the goal asks for",),
     "quote": (),
+    "objection": (),
     "claim": (),
     "price": (),
     "baseline": (),
@@ -42,12 +43,15 @@ _FIGURES = re.compile(r"\d")
 
 @dataclass(slots=True, kw_only=True)
 class Pool:
-    """Phrases for one document. `used` remembers them; customer-facing text carries no provenance tags."""
+    """Phrases for one document; customer-facing text carries no provenance tags.
+
+    `used` remembers them by kind. When every phrase of a kind was used, the kind begins anew.
+    """
 
     context: ProductContext
     goal: str
     rng: random.Random
-    used: set[str] = field(default_factory=set)
+    used: dict[str, set[str]] = field(default_factory=dict)
     slots: dict[str, tuple[str, ...]] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
 
@@ -64,6 +68,7 @@ class Pool:
             # Quotes are verbatim: one with a figure would need a tag inside its quotation marks.
             "quote": [quote.text for quote in context.quotes if not _FIGURES.search(quote.text)],
             "claim": context.claims,
+            "objection": context.objections,
             "price": context.prices,
             "baseline": [f"{row.metric}: {row.baseline}" for row in context.goals if row.metric and row.baseline],
             "target": [f"{row.metric}: {row.target}" for row in context.goals if row.metric and row.target],
@@ -120,30 +125,22 @@ class Pool:
         self, kind: str, templates: Sequence[str], *, max_chars: int | None = None, customer: bool = False
     ) -> str:
         usable = [template for template in templates if self._fillable(template)]
+        used = self.used.setdefault(kind, set())
         spare = ""
         for attempt in range(MAX_DRAWS if usable else 0):
+            if attempt == MAX_DRAWS // 2:
+                used.clear()
             if attempt >= len(usable):  # every phrase met its turn: mix phrases and fillings anew
                 self.turns = {name: turn + self.rng.randrange(7) for name, turn in self.turns.items()}
             text = self._fill(usable[self._turn(kind) % len(usable)], customer=customer)
+            if not self.avoids(text):
+                continue
             if max_chars is not None and len(text) > max_chars:
                 spare = spare or shorten(text, max_chars)
-                continue
-            if text in self.used or not self.avoids(text):
-                continue
-            self.used.add(text)
-            return text
-        return self._last_resort(kind, spare, max_chars)
-
-    def _last_resort(self, kind: str, spare: str, max_chars: int | None) -> str:
-        """Everything was used, too long or unwelcome: something plain, told apart by a letter."""
-        base = spare if spare and self.avoids(spare) else f"{kind.capitalize()} note"
-        for mark in ("", *(f" ({chr(code)})" for code in range(ord("a"), ord("z") + 1)), " (more)"):
-            room = max_chars - len(mark) if max_chars is not None else len(base)
-            text = shorten(base, max(room, 1)) + mark
-            if text not in self.used and (max_chars is None or len(text) <= max_chars):
-                self.used.add(text)
+            elif text not in used:
+                used.add(text)
                 return text
-        return shorten(base, max_chars) if max_chars is not None else base
+        return spare or shorten(f"{kind.capitalize()} note", max_chars or 80)
 
     def _fillable(self, template: str) -> bool:
         return all(self.slots.get(name) for name in _PLACE.findall(template))

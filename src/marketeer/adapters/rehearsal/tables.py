@@ -81,11 +81,20 @@ def _fill_computed(table: Table, rows: list[list[str]]) -> None:
         parts = [n for n in numeric if n < at]
         for row in rows:
             if column.name.casefold() == "chars" and at > 0:
-                row[at] = str(len(row[at - 1]))
+                row[at] = str(len(row[_counted(table, at)]))
             elif how and len(parts) > 1:
                 amounts = [number(row[n]) or 0.0 for n in parts]
                 total = sum(amounts) if how == "sum" else sum(amounts) / len(amounts)
                 row[at] = f"{total:.1f}".removesuffix(".0")
+
+
+def _counted(table: Table, at: int) -> int:
+    """The column a Chars column counts: the one its hint names, else the nearest text, else its neighbour."""
+    hint = table.columns[at].hint.casefold()
+    before = range(at - 1, -1, -1)
+    named = (n for n in before if table.columns[n].name.casefold() in hint)
+    texts = (n for n in before if re.search(r"headline|title|description|copy|label|text", table.columns[n].name, re.I))
+    return next(named, next(texts, at - 1))
 
 
 def _sort(table: Table, rows: list[list[str]]) -> None:

@@ -64,8 +64,6 @@ class Values:
 
     def item(self, pattern: str | None, place: Place, *, kind: str) -> str:
         """A list item, matching the pattern where there is one."""
-        if pattern is None:
-            return self.pool.phrase(kind)
         return self.of(Column(name=place.hint or place.heading, pattern=pattern), replace(place, kind=kind))
 
     def title(self, pattern: str | None, place: Place) -> str:
@@ -154,6 +152,8 @@ class Values:
             if wanted:
                 yield from (f"{text}: {', '.join(wanted)}", ", ".join(wanted))
             yield text
+        for who in self.pool.slots["persona"]:
+            yield f"{self.pool.phrase(kind, max_chars=rule.max_chars)} ({who})"
         if rule.max_chars is not None:
             yield shorten(self.pool.product, rule.max_chars)
 

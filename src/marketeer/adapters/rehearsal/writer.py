@@ -71,6 +71,7 @@ class _Writer:
     written: dict[tuple[str, int], list[list[str]]] = field(default_factory=dict)
     open: set[tuple[str, int]] = field(default_factory=set)
     last_fence: str = ""
+    title: str = ""  # of the H3 being written
 
     @classmethod
     def of(cls, order: Order) -> _Writer:
@@ -152,7 +153,7 @@ class _Writer:
                 yield from (f"{spoken}.", "")
                 absent = [text for text in absent if key(text) not in key(spoken)]
         if absent:
-            yield from (f"{', '.join(absent)}: decided by a person before anything goes out.", "")
+            yield from (_covering(*absent), "")
 
     def _summary(self) -> str:
         product, goal = self.pool.product, self.pool.slots["goal"][0]
@@ -212,7 +213,7 @@ class _Writer:
                     self.last_fence = self.fences.content(check, number, self._event_names())
                     yield from (*fenced(check.info[0], self.last_fence), "")
             case Contains():
-                yield from (f"{check.text}: decided by a person before anything goes out.", "")
+                yield from (_covering(check.text), "")
             case Quotes():
                 yield from self._quotes(check)
             case Subsections():
@@ -232,7 +233,7 @@ class _Writer:
             yield from (f"**{check.after}:**", "")
         count = check.min_items + (1 if self.order.richness > 1 and check.min_items < 5 else 0)
         count = max(1, min(count, check.max_items) if check.max_items is not None else count)
-        kind = self.pool.kind_of(check.after or "", heading, check.hint)
+        kind = self.pool.kind_of(check.after or "", self.title, check.hint, heading)
         taken: set[str] = set()
         for row in range(count):
             place = Place(row=row, rows=count, heading=heading, hint=check.hint, taken=frozenset(taken))
@@ -266,13 +267,13 @@ class _Writer:
     def _subsection(self, one: Subsection, title: str, heading: str, row: int) -> Iterator[str]:
         yield from (f"### {title}", "")
         self.last_fence = ""
-        self.fences.subject = title
+        self.fences.subject = self.title = title
         ordered = sorted(one.checks, key=lambda check: isinstance(check, Field) and check.label in ("Chars", "Words"))
         for check in ordered:
             yield from self._check(check, heading, 0, row, shared=False)
         if not one.checks:
             yield from (" ".join(self.pool.sentence(customer=True) for _ in range(2)), "")
-        self.last_fence = ""
+        self.last_fence = self.title = ""
 
     # -- references between tables -----------------------------------------------------------------------------
 
@@ -307,6 +308,13 @@ def _columns(section: Section) -> tuple[object, ...]:
 
 def _spoken(skill: str) -> str:
     return clean(skill.replace("-", " ")).capitalize()
+
+
+def _covering(*texts: str) -> str:
+    """A sentence that holds these texts word for word."""
+    if len(texts) == 1 and "human" in texts[0].casefold():
+        return f"{texts[0]}: nothing is spent, sent or published before a person has said yes."
+    return f"This section also covers: {', '.join(texts)}."
 
 
 def _colleagues(order: Order) -> list[str]:
