@@ -158,7 +158,7 @@ class Store(Protocol):
         ...
 
     async def book_orphans(self, *, owner_not: str, now: datetime) -> int:
-        """Book every reservation of another owner as an estimated call. Only the holder of the working lock may call it."""
+        """Book every reservation of another owner as an estimated call. For the holder of the working lock only."""
         ...
 
     async def calls(self, goal_id: str, *, work_item_id: str | None = None) -> Sequence[Call]:

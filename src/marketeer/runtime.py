@@ -7,10 +7,9 @@ needed.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -85,9 +84,7 @@ async def open_office(
     workspace = FileWorkspace(settings.workspace_dir)
     workspace.make()
     async with _open_store(workspace) as store:
-        yield Office(
-            settings=settings, workspace=workspace, store=store, clock=clock or SystemClock(), model=model
-        )
+        yield Office(settings=settings, workspace=workspace, store=store, clock=clock or SystemClock(), model=model)
 
 
 @asynccontextmanager
@@ -112,8 +109,8 @@ class Office:
         clock: Clock,
         model: ModelClient | None,
     ) -> None:
-        from marketeer.adapters.sqlite.doorbell import SqliteDoorbell  # noqa: PLC0415
-        from marketeer.engine.progress import Progress  # noqa: PLC0415
+        from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
+        from marketeer.engine.progress import Progress
 
         self.settings = settings
         self.workspace = workspace
@@ -148,11 +145,9 @@ class Office:
     # -- what people ask -------------------------------------------------------------------------------------
 
     async def submit(self, submission: Submission) -> Goal:
-        from marketeer.engine.submit import submit  # noqa: PLC0415
+        from marketeer.engine.submit import submit
 
-        return await submit(
-            submission, store=self.store, team=self.team, clock=self.clock, progress=self.progress
-        )
+        return await submit(submission, store=self.store, team=self.team, clock=self.clock, progress=self.progress)
 
     async def decide(self, approval_id: str, decision: Decision, *, note: str | None, by: str) -> Goal:
         approval = await self.store.approval(approval_id)
@@ -182,7 +177,7 @@ class Office:
         on_session: Callable[[Session], None] | None = None,
         rehearsals_only: bool = False,
     ) -> Session:
-        """Work on one goal, or all, until nothing moves by itself. Raises WorkspaceBusy when another process works here.
+        """Work on one goal, or all, until nothing moves by itself. Raises WorkspaceBusy when another process does.
 
         `on_session` gets the session before it starts, to interrupt it.
         """
@@ -192,32 +187,32 @@ class Office:
                 goal_ids=None if goal_id is None else frozenset({goal_id}),
                 rehearsals_only=rehearsals_only or not self.has_model,
             )
-            session = await self._session(stack, scope)
+            session = self._session(stack, scope)
             if on_session is not None:
                 on_session(session)
             await session.run(goal_id)
             return session
 
-    async def _session(self, stack: AsyncExitStack, scope: Scope) -> Session:
-        from marketeer.adapters.local_queue import LocalQueue  # noqa: PLC0415
-        from marketeer.adapters.rehearsal import RehearsalModel  # noqa: PLC0415
-        from marketeer.engine.api_state import ApiState  # noqa: PLC0415
-        from marketeer.engine.director import Director  # noqa: PLC0415
-        from marketeer.engine.executor import Executor  # noqa: PLC0415
-        from marketeer.engine.handlers import Handlers  # noqa: PLC0415
-        from marketeer.engine.ledger import Ledger, Models  # noqa: PLC0415
-        from marketeer.engine.library import Library  # noqa: PLC0415
-        from marketeer.engine.memory import Memory  # noqa: PLC0415
-        from marketeer.engine.outbox import Outbox  # noqa: PLC0415
-        from marketeer.engine.reports import Reports  # noqa: PLC0415
-        from marketeer.engine.reviewer import Reviewer  # noqa: PLC0415
-        from marketeer.engine.session import Session  # noqa: PLC0415
-        from marketeer.engine.worker import Worker, WorkerOptions  # noqa: PLC0415
+    def _session(self, stack: AsyncExitStack, scope: Scope) -> Session:
+        from marketeer.adapters.local_queue import LocalQueue
+        from marketeer.adapters.rehearsal import RehearsalModel
+        from marketeer.engine.api_state import ApiState
+        from marketeer.engine.director import Director
+        from marketeer.engine.executor import Executor
+        from marketeer.engine.handlers import Handlers
+        from marketeer.engine.ledger import Ledger, Models
+        from marketeer.engine.library import Library
+        from marketeer.engine.memory import Memory
+        from marketeer.engine.outbox import Outbox
+        from marketeer.engine.reports import Reports
+        from marketeer.engine.reviewer import Reviewer
+        from marketeer.engine.session import Session
+        from marketeer.engine.worker import Worker, WorkerOptions
 
         settings, store, clock = self.settings, self.store, self.clock
         owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         rehearsal = RehearsalModel(clock, settings.marketeer_rehearsal_latency_s)
-        real = None if scope.rehearsals_only else await self._real_model(stack)
+        real, warm_up = (None, None) if scope.rehearsals_only else self._real_model(stack)
         api = ApiState()
         library = Library(store, self.workspace, clock)
         memory = Memory(store, clock)
@@ -280,24 +275,23 @@ class Office:
             clock=clock,
             owner=owner,
             grace_s=settings.shutdown_grace_s,
+            warm_up=warm_up,
         )
 
-    async def _real_model(self, stack: AsyncExitStack) -> ModelClient | None:
+    def _real_model(self, stack: AsyncExitStack) -> tuple[ModelClient | None, Callable[[], Awaitable[None]] | None]:
+        """Who answers real goals, and what it can prepare while the plan is made."""
         if self._model is not None:
-            return self._model
+            return self._model, None
         if self.settings.anthropic_api_key is None:
-            return None
+            return None, None
         model = claude_model(self.settings, self.clock)
         stack.push_async_callback(model.aclose)
-        # The SDK takes a second to import: it does so in a thread while the plan is made.
-        warm_up = asyncio.ensure_future(model.warm_up())
-        stack.callback(warm_up.cancel)
-        return model
+        return model, model.warm_up
 
 
 def claude_model(settings: Settings, clock: Clock) -> ClaudeModel:
     """The Claude adapter. Raises ConfigurationError without a key."""
-    from marketeer.adapters.claude import ClaudeModel  # noqa: PLC0415
+    from marketeer.adapters.claude import ClaudeModel
 
     if settings.anthropic_api_key is None:
         raise ConfigurationError(NO_KEY)
@@ -310,7 +304,7 @@ def claude_model(settings: Settings, clock: Clock) -> ClaudeModel:
 
 
 def load_workspace_team(settings: Settings) -> FileTeam:
-    from marketeer.adapters.team_files import load_team  # noqa: PLC0415
+    from marketeer.adapters.team_files import load_team
 
     overrides = {
         tier: model
@@ -325,7 +319,7 @@ def load_workspace_team(settings: Settings) -> FileTeam:
 
 
 def load_workspace_routing(settings: Settings) -> Routing:
-    from marketeer.adapters.routing_file import load_routing  # noqa: PLC0415
+    from marketeer.adapters.routing_file import load_routing
 
     overlay = settings.workspace_dir / "team" / "routing.yaml"
     return load_routing(overlay=overlay if overlay.is_file() else None)
@@ -337,10 +331,10 @@ def zone_of(settings: Settings) -> tzinfo:
 
 def preview(settings: Settings, submission: Submission) -> tuple[Goal, Plan, FileTeam]:
     """The plan of a goal without a store: nothing is called and nothing is written."""
-    from marketeer.domain.document import CONTEXT_PATH  # noqa: PLC0415
-    from marketeer.domain.planning import build_plan  # noqa: PLC0415
-    from marketeer.domain.product_context import parse_context  # noqa: PLC0415
-    from marketeer.domain.submission import new_goal  # noqa: PLC0415
+    from marketeer.domain.document import CONTEXT_PATH
+    from marketeer.domain.planning import build_plan
+    from marketeer.domain.product_context import parse_context
+    from marketeer.domain.submission import new_goal
 
     workspace = FileWorkspace(settings.workspace_dir)
     workspace.check()
@@ -360,4 +354,3 @@ def preview(settings: Settings, submission: Submission) -> tuple[Goal, Plan, Fil
         context_known=bool(context.strip()),
     )
     return goal, plan, team
-

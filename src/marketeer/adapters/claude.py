@@ -217,10 +217,10 @@ class ClaudeModel:
             status = STATUS_OF_TYPE.get(exc.type or "", 500) if in_stream else exc.status_code
             return self._refused(status, exc, request.model.model_id), in_stream
         if isinstance(exc, anthropic.APIConnectionError):
-            # nothing has come back: only one that waited for an answer can have been billed
-            waited = isinstance(exc.__cause__, httpx2.ReadTimeout | httpx2.WriteTimeout)
+            # Nothing has come back: only a call that never left for want of a connection is surely not billed.
+            unsent = isinstance(exc.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
             msg = f"cannot reach the model API at {self._host}: {self._said(exc.__cause__ or exc)}; check the network"
-            return ApiUnavailable(msg), waited
+            return ApiUnavailable(msg), not unsent
         msg = f"the answer from {self._host} broke off or made no sense: {self._said(exc)}; try again later"
         return ApiUnavailable(msg), True
 

@@ -181,8 +181,10 @@ def _explained(error: ValidationError, name: str) -> str:
 
 def _bad_phrase(parsed: _Routing, name: str) -> str:
     phrases = [*parsed.topics]
-    for part in (*parsed.cues, *parsed.escalations):
-        phrases += [*part.say, *part.unless]
+    for cue in parsed.cues:
+        phrases += [*cue.say, *cue.unless]
+    for rule in parsed.escalations:
+        phrases += [*rule.say, *rule.unless]
     phrases += [phrase for hint in parsed.hints.values() for phrase in hint.say]
     for phrase in phrases:
         try:

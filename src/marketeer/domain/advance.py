@@ -72,7 +72,7 @@ def advance(snapshot: Snapshot, occurrence: Occurrence, now: datetime) -> Change
     return draft.change()
 
 
-def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901, PLR0912 - one arm per kind, nothing else
+def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one arm per kind, nothing else
     match occurrence:
         case Claimed():
             _claim(draft, occurrence)
@@ -150,9 +150,7 @@ def _claim(draft: Draft, claimed: Claimed) -> None:
         return
     if task.status is TaskStatus.DEFERRED:
         task = draft.move(task, TaskStatus.QUEUED, why="due", waits_for=None, reason=None)
-    draft.move(
-        task, TaskStatus.RUNNING, attempts=item.attempts + 1, attempted_at=task.attempted_at or draft.now
-    )
+    draft.move(task, TaskStatus.RUNNING, attempts=item.attempts + 1, attempted_at=task.attempted_at or draft.now)
 
 
 # -- planning and doing --------------------------------------------------------------------------------------
@@ -247,9 +245,7 @@ def _approve(
 
 def _skip(draft: Draft, task: Task, asked_of: Task) -> None:
     """A conditional task nobody asked for. Whatever depended on it goes on without it."""
-    draft.move(
-        task, TaskStatus.CANCELLED, reason=f"skipped: {asked_of.skill} found nothing for {task.skill} to do"
-    )
+    draft.move(task, TaskStatus.CANCELLED, reason=f"skipped: {asked_of.skill} found nothing for {task.skill} to do")
     for other in list(draft.tasks.values()):
         if other.status is TaskStatus.PENDING and task.task_id in other.depends_on:
             inherited = tuple(d for d in task.depends_on if d not in other.depends_on)
@@ -342,9 +338,7 @@ def _fail_for_good(draft: Draft, item: WorkItem, error: str) -> None:
             ],
             task_id=item.task_id,
         )
-        draft.move(
-            _task_of(draft, item), TaskStatus.BLOCKED, reason=question, waits_for=approval.approval_id
-        )
+        draft.move(_task_of(draft, item), TaskStatus.BLOCKED, reason=question, waits_for=approval.approval_id)
 
 
 def _over_budget(draft: Draft, refused: OverBudget) -> None:
@@ -352,12 +346,8 @@ def _over_budget(draft: Draft, refused: OverBudget) -> None:
     task = _task_of(draft, item)
     if refused.scope == "month":
         due_at = refused.until or draft.now + timedelta(hours=1)
-        draft.put(
-            item, state=WorkState.READY, due_at=due_at, attempts=item.attempts - 1, owner=None, lease_until=None
-        )
-        draft.move(
-            task, TaskStatus.DEFERRED, why=refused.reason, reason=refused.reason, waits_for=WAITS_FOR_BUDGET
-        )
+        draft.put(item, state=WorkState.READY, due_at=due_at, attempts=item.attempts - 1, owner=None, lease_until=None)
+        draft.move(task, TaskStatus.DEFERRED, why=refused.reason, reason=refused.reason, waits_for=WAITS_FOR_BUDGET)
         return
     draft.close(item, WorkState.VOID)
     approval = next(
@@ -390,4 +380,3 @@ def _hand_back(draft: Draft, handed: HandedBack) -> None:
         draft.move(_task_of(draft, item), TaskStatus.QUEUED, why=handed.reason)
     else:
         draft.note("work_handed_back", task_id=item.task_id, why=handed.reason, item=item.work_item_id)
-

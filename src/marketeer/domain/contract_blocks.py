@@ -282,11 +282,9 @@ def _code(scope: Scope, check: Code) -> Iterator[Finding]:
     infos = {info.casefold() for info in check.info}
     fences = [fence for fence in scope.part.fences if fence.info in infos]
     named = " or ".join(f"```{info}" for info in check.info)
-    if len(fences) < check.min_blocks:
-        if check.min_blocks == 1 or not scope.unknown_allowed or not _UNKNOWN_LINE.search(scope.part.text):
-            yield scope.finding(
-                check.severity, f"there are {len(fences)} blocks {named}", f"at least {check.min_blocks}"
-            )
+    excused = scope.unknown_allowed and _UNKNOWN_LINE.search(scope.part.text)
+    if len(fences) < check.min_blocks and not excused:
+        yield scope.finding(check.severity, f"there are {len(fences)} blocks {named}", f"at least {check.min_blocks}")
     for place, fence in enumerate(fences, start=1):
         for problem in _fence_problems(check, fence):
             yield scope.finding(check.severity, f"block {place} {named} {problem.found}", problem.wanted)

@@ -28,6 +28,10 @@ class Problem(NamedTuple):
 Missing = Callable[[str, str], Problem | None]  # (ref, value) -> why the value does not exist there
 
 
+def unchecked(_ref: str, _value: str) -> None:
+    """A `Missing` that finds every reference in order."""
+
+
 def bare(value: str) -> str:
     """The value as it is compared: no markup, no provenance tag behind it."""
     return plain(_TAGS.sub("", plain(value))).strip()
@@ -116,28 +120,21 @@ def _numbers(clean: str, rule: Field | Column) -> Iterator[Problem]:
 
 def limits(rule: Field | Column) -> list[str]:
     """The same limits in words, for the template."""
-    words: list[str] = []
-    if rule.one_of:
-        words.append("exactly one of: " + ", ".join(rule.one_of))
-    if rule.not_one_of:
-        words.append("not: " + ", ".join(rule.not_one_of))
-    if isinstance(rule, Field) and rule.min_chars is not None:
-        words.append(f"at least {rule.min_chars} characters")
-    if rule.max_chars is not None:
-        words.append(f"at most {rule.max_chars} characters")
-    if rule.integer:
-        words.append("a whole number")
-    if rule.minimum is not None:
-        words.append(f"{rule.minimum:g} or more")
-    if rule.maximum is not None:
-        words.append(f"{rule.maximum:g} or less")
-    if rule.pattern:
-        words.append(f"matches `{rule.pattern}`")
-    if isinstance(rule, Field) and rule.contains:
-        words.append("contains: " + ", ".join(rule.contains))
-    if rule.ref:
-        words.append(ref_words(rule.ref))
-    return words
+    least = rule.min_chars if isinstance(rule, Field) else None
+    texts = rule.contains if isinstance(rule, Field) else ()
+    told = (
+        (rule.one_of, "exactly one of: " + ", ".join(rule.one_of)),
+        (rule.not_one_of, "not: " + ", ".join(rule.not_one_of)),
+        (least is not None, f"at least {least} characters"),
+        (rule.max_chars is not None, f"at most {rule.max_chars} characters"),
+        (rule.integer, "a whole number"),
+        (rule.minimum is not None, f"{rule.minimum or 0:g} or more"),
+        (rule.maximum is not None, f"{rule.maximum or 0:g} or less"),
+        (rule.pattern, f"matches `{rule.pattern}`"),
+        (texts, "contains: " + ", ".join(texts)),
+        (rule.ref, ref_words(rule.ref or "")),
+    )
+    return [words for applies, words in told if applies]
 
 
 def ref_words(ref: str) -> str:

@@ -150,9 +150,7 @@ class Draft:
         self.approvals[approval.approval_id] = replace(
             approval, status=status, decided_by=by, decided_at=self.now, note=note
         )
-        self.note(
-            f"approval_{status.value}", task_id=approval.task_id, why=note, approval_id=approval.approval_id
-        )
+        self.note(f"approval_{status.value}", task_id=approval.task_id, why=note, approval_id=approval.approval_id)
 
     def open_approvals(self) -> list[Approval]:
         return [a for a in self.approvals.values() if a.status is ApprovalStatus.OPEN]

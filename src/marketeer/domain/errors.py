@@ -1,20 +1,20 @@
 """One tree of errors, grouped by who must act.
 
-    MarketeerError
-    |-- UsageError                the user: a bad argument, a name that does not exist
-    |   |-- ConfigurationError    the user: a setting, key, model or team file is wrong; work is handed back, not failed
-    |   `-- WorkspaceBusy         the user: another process works this workspace
-    |-- TransientError            nobody: try again later
-    |   |-- StoreUnavailable      the disk is full, the database locked or read-only
-    |   `-- ApiUnavailable        the model API refuses or does not answer (connection, 429, 529, 5xx)
-    |-- PermanentError            the task fails, the goal goes on without it
-    |   |-- ModelRefused          the model declined to answer
-    |   |-- EmptyOutput           the model answered with nothing
-    |   |-- Truncated             the answer did not fit, even with the larger limit
-    |   `-- MissingInput          what the task needs does not exist
-    |-- BudgetExceeded            the budget: waits for money or for a human
-    |-- Conflict                  the store changed since it was read: load again and retry
-    `-- StaleClaim                the lease was lost: another worker owns the item now
+MarketeerError
+|-- UsageError                the user: a bad argument, a name that does not exist
+|   |-- ConfigurationError    the user: a setting, key, model or team file is wrong; work is handed back, not failed
+|   `-- WorkspaceBusy         the user: another process works this workspace
+|-- TransientError            nobody: try again later
+|   |-- StoreUnavailable      the disk is full, the database locked or read-only
+|   `-- ApiUnavailable        the model API refuses or does not answer (connection, 429, 529, 5xx)
+|-- PermanentError            the task fails, the goal goes on without it
+|   |-- ModelRefused          the model declined to answer
+|   |-- EmptyOutput           the model answered with nothing
+|   |-- Truncated             the answer did not fit, even with the larger limit
+|   `-- MissingInput          what the task needs does not exist
+|-- BudgetExceeded            the budget: waits for money or for a human
+|-- Conflict                  the store changed since it was read: load again and retry
+`-- StaleClaim                the lease was lost: another worker owns the item now
 """
 
 from __future__ import annotations

@@ -95,9 +95,7 @@ def _pins(draft: Draft, task: Task) -> tuple[Pin, ...]:
 def _replace_lost_foundation(draft: Draft) -> None:
     """Another goal's product-context task that was lost is done here instead."""
     lost = {t.task_id: t for t in draft.external.values() if t.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)}
-    waiting = [
-        t for t in draft.tasks.values() if t.status is TaskStatus.PENDING and lost.keys() & set(t.depends_on)
-    ]
+    waiting = [t for t in draft.tasks.values() if t.status is TaskStatus.PENDING and lost.keys() & set(t.depends_on)]
     if not waiting:
         return
     source = next(iter(lost.values()))
@@ -132,7 +130,9 @@ def _cancel_dependents_of_failures(draft: Draft) -> None:
             lost = _lost_dependency(draft, task)
             if lost is not None:
                 draft.move(
-                    task, TaskStatus.CANCELLED, reason=f"{lost.task_id} {lost.status.value}: {lost.reason or 'no reason'}"
+                    task,
+                    TaskStatus.CANCELLED,
+                    reason=f"{lost.task_id} {lost.status.value}: {lost.reason or 'no reason'}",
                 )
                 changed = True
 

@@ -31,6 +31,7 @@ _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~$&])")
 _WRAPPERS = ("**", "__", "``", "`", "*", "_")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _WORD = re.compile(r"[^\W_][\w'\u2019.,/%+-]*")
+_H3_LINE = re.compile(r"^### ", re.MULTILINE)
 _OPENING = re.compile(r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>markdown|md)?[ \t]*$", re.IGNORECASE)
 
 
@@ -198,6 +199,7 @@ class _Builder:
     section: _Open | None = None
     part: _Open | None = None
     before: str = ""
+    offset: int = 0  # lines above the tokens being read, while they are those of a fence
     waiting: str | None = None  # the label of a field whose value has not come yet
 
     def read(self, tokens: Sequence[_Token]) -> None:
@@ -218,8 +220,7 @@ class _Builder:
             case "inline":
                 self._paragraph(token.content)
             case "fence":
-                info = token.info.strip().split(maxsplit=1)
-                self._add_fence(Fence(info=info[0].casefold() if info else "", content=token.content))
+                self._fence(token)
             case "table_open":
                 return self._table(tokens, at)
             case "bullet_list_open" | "ordered_list_open":
@@ -228,8 +229,20 @@ class _Builder:
                 pass
         return at + 1
 
+    def _fence(self, token: _Token) -> None:
+        words = token.info.strip().split(maxsplit=1)
+        info = words[0].casefold() if words else ""
+        self._add_fence(Fence(info=info, content=token.content))
+        if info == "copy" and _H3_LINE.search(token.content):
+            # Page copy may be marked as a whole: its headings, fields and lists count as if they stood outside.
+            outer, self.offset = self.offset, (token.map or [0, 0])[0] + 1
+            self.read(_tokens()(token.content))
+            self.offset = outer
+
     def _heading(self, token: _Token, title: str) -> None:
-        start, end = token.map or [0, 0]
+        if self.offset and token.tag != "h3":
+            return
+        start, end = (line + self.offset for line in token.map or [0, 0])
         self.waiting = None
         self.before = title
         if token.tag == "h1":
@@ -312,6 +325,7 @@ class _Builder:
     def _list(self, tokens: Sequence[_Token], at: int) -> int:
         """One list; lists inside its items become lists of their own, introduced by the item."""
         level, kind = tokens[at].level, tokens[at].type.replace("open", "close")
+        goes_on = self._goes_on(tokens, at, kind)
         before, waiting, self.waiting = self.before, self.waiting, None
         items: list[str] = []
         at += 1
@@ -324,5 +338,15 @@ class _Builder:
         self.waiting = waiting
         self._settle("; ".join(items))
         for place in self._places():
-            place.lists.append(ListBlock(items=tuple(items), before=before))
+            if goes_on and place.lists:
+                last = place.lists.pop()
+                place.lists.append(ListBlock(items=(*last.items, *items), before=last.before))
+            else:
+                place.lists.append(ListBlock(items=tuple(items), before=before))
         return at + 1
+
+    def _goes_on(self, tokens: Sequence[_Token], at: int, kind: str) -> bool:
+        """Whether a list right below another one only changes the marker: `-` for `*`."""
+        start = (tokens[at].map or [0])[0]
+        follows = at > 0 and tokens[at - 1].type == kind and tokens[at - 1].level == tokens[at].level
+        return follows and bool(self.lines[start - 1].strip())

@@ -1,22 +1,31 @@
 """Planning without a model: a goal's words, a template or the routing's phases become a wired plan.
 
-The rules, in order: what the user named wins; else the goal's words choose category and skills; a fitting pipeline is the
-template, adapted to the skills the goal names; without one the category's phases are filled with them. Every plan
-of the second kind ends in a measuring task and one Director review. Same arguments, same plan.
+The rules, in order: what the user named wins; else the goal's words choose category and skills; a fitting pipeline is
+the template, adapted to the skills the goal names; without one the category's phases are filled with them
+(`plan_shape.py`). Plans of the second kind end in a measuring task and one Director review; each built-in template
+measures somewhere. Same arguments, same plan.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from marketeer.domain.approval import ApprovalKind
 from marketeer.domain.goal import Barrier, Category, Goal
-from marketeer.domain.plan import Gate, Pipeline, Plan, Step
+from marketeer.domain.plan import Gate, Pipeline, Plan
+from marketeer.domain.plan_shape import (
+    ReviewStep,
+    Shape,
+    Slot,
+    capped,
+    from_rules,
+    from_template,
+    with_foundation,
+)
 from marketeer.domain.routing import (
-    CategoryRule,
     Escalation,
     Routing,
     SkillChoice,
@@ -29,54 +38,11 @@ from marketeer.domain.routing import (
 from marketeer.domain.skill import FOUNDATION_SKILL, SkillInfo
 from marketeer.domain.task import Task
 
-MAX_TASKS = 20
 MAX_LEARNING_NOTES = 3
 INLINE_GOAL_CHARS = 300
-MEASURE_SQUAD = "measure"
 CREATIVE_SQUAD = "creative"
-DEFAULT_MEASURE = "analytics-tracking"
-FOUNDATION_PHASE = "Foundation"
-FINAL_REVIEW = "Does the whole answer the goal?"
 
 _OWN_SKILL_SCORE = 6.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Slot:
-    """A task to be. Slots of one `group` work side by side; `extra` ones were added to a template."""
-
-    skill: str
-    why: str
-    group: int = -1
-    uses: tuple[str, ...] | None = None
-    latest: tuple[str, ...] = ()
-    condition: str | None = None
-    note: str = ""
-    extra: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Review:
-    title: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Phase:
-    name: str
-    items: tuple[_Slot | _Review, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shape:
-    """Phases before wiring. `stands_for` maps a template's skill to those that read or write in its place."""
-
-    phases: tuple[_Phase, ...]
-    stands_for: Mapping[str, tuple[str, ...]]
-    continues_when: str | None = None
-    notes: tuple[str, ...] = ()
-
-    def skills(self) -> list[str]:
-        return [item.skill for phase in self.phases for item in phase.items if isinstance(item, _Slot)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +61,7 @@ class _Reading:
 class _Place:
     """A slot in its phase and behind its barrier."""
 
-    slot: _Slot
+    slot: Slot
     phase: int
     barrier: str | None
 
@@ -131,11 +97,11 @@ def build_plan(
     """
     reading = _read(goal, team, routing, pipeline, pipelines, rivals)
     risks = escalations(goal.description, routing, rivals=rivals)
-    shape = _shape(reading, team, routing)
+    shape = _shape_of(reading, team, routing)
     own_foundation = FOUNDATION_SKILL in shape.skills()
     if not context_known and foundation is None and not own_foundation and FOUNDATION_SKILL in team:
-        shape = _with_foundation(shape, "the product context is missing, and everything rests on it")
-    shape = _capped(shape, team)
+        shape = with_foundation(shape, "the product context is missing, and everything rests on it")
+    shape = capped(shape, team)
     phases, places, barriers = _laid_out(goal, shape)
     waits_for = foundation.task_id if foundation is not None and not context_known else None
     job = _Job(goal=goal, now=now, team=team, reading=reading, risks=risks, waits_for=waits_for)
@@ -195,7 +161,9 @@ def _explained(
 ) -> str:
     if named and template:
         return f"You named the pipeline {template.name}, so its template is the plan."
-    source = f"Planned from the {template.name} template." if template else "No template fits, so its skills were chosen."
+    source = "No template fits, so the skills were chosen one by one."
+    if template:
+        source = f"Planned from the {template.name} template."
     if confidence is None:
         return f"You named the category {category.value}. {source}"
     guess = " That is little more than a guess; name a category or a pipeline to settle it." if confidence < ask else ""
@@ -221,182 +189,17 @@ def _stems(text: str) -> set[str]:
     return {word.rstrip("s") for word in re.findall(r"[^\W_]{3,}", fold(text))}
 
 
-# -- shaping phases ------------------------------------------------------------------------------------------
-
-
-def _shape(reading: _Reading, team: Mapping[str, SkillInfo], routing: Routing) -> _Shape:
+def _shape_of(reading: _Reading, team: Mapping[str, SkillInfo], routing: Routing) -> Shape:
     if reading.pipeline is None:
-        return _from_rules(routing.rule(reading.category), reading, team, routing)
-    shape = _from_template(reading.pipeline, reading, team)
-    if reading.named:
-        return shape
-    present = set(shape.skills())
-    for choice in reading.choices:
-        if choice.score >= routing.strong_score and choice.skill not in present:
-            shape = _with_extra(shape, choice, team)
-    return shape
-
-
-def _from_template(pipeline: Pipeline, reading: _Reading, team: Mapping[str, SkillInfo]) -> _Shape:
-    scores = {choice.skill: choice.score for choice in reading.choices}
-    phases: list[_Phase] = []
-    stands_for: dict[str, tuple[str, ...]] = {}
-    notes: list[str] = []
-    group = 0
-    for phase in pipeline.phases:
-        items: list[_Slot | _Review] = []
-        for step in phase.steps:
-            if step.wait is not None:
-                phases.append(_Phase(name=phase.name, items=tuple(items)))
-                return _finished(phases, stands_for, notes, step.wait)
-            if step.skill is None:
-                items.append(_Review(title=step.review or FINAL_REVIEW))
-                continue
-            cast = _cast(step, step.skill, scores)
-            stands_for[step.skill] = cast
-            missing = [name for name in cast if name not in team]
-            notes += [f"The step {name} was left out: no such skill is on the team." for name in missing]
-            items += [_step_slot(step, name, group, pipeline.name) for name in cast if name in team]
-            group += 1
-        phases.append(_Phase(name=phase.name, items=tuple(items)))
-    return _finished(phases, stands_for, notes, None)
-
-
-def _finished(
-    phases: Iterable[_Phase], stands_for: Mapping[str, tuple[str, ...]], notes: Iterable[str], wait: str | None
-) -> _Shape:
-    kept = tuple(phase for phase in phases if phase.items)
-    return _Shape(phases=kept, stands_for=stands_for, continues_when=wait, notes=tuple(notes))
-
-
-def _cast(step: Step, skill: str, scores: Mapping[str, float]) -> tuple[str, ...]:
-    """Who does the step: its skill or the one the goal names instead, and those who join."""
-    rivals = [name for name in step.replaced_by if scores.get(name, 0.0) > scores.get(skill, 0.0)]
-    main = max(rivals, key=lambda name: scores[name], default=skill)
-    return (main, *(name for name in step.joined_by if name in scores and name != main))
-
-
-def _step_slot(step: Step, name: str, group: int, pipeline: str) -> _Slot:
-    return _Slot(
-        skill=name,
-        why=f"a step of {pipeline}" if name == step.skill else f"the goal names it, so it takes part in {pipeline}",
-        group=group,
-        uses=step.uses,
-        latest=step.latest,
-        condition=step.condition,
-        note=step.note,
-    )
-
-
-def _with_extra(shape: _Shape, choice: SkillChoice, team: Mapping[str, SkillInfo]) -> _Shape:
-    if choice.skill == FOUNDATION_SKILL:
-        return _with_foundation(shape, choice.why)
-    slot = _Slot(skill=choice.skill, why=choice.why, extra=True)
-    at = _fitting_phase(shape, team[choice.skill].squad, team)
-    if at is None:
-        return replace(shape, phases=(_Phase(name="Create", items=(slot,)), *shape.phases))
-    phase = shape.phases[at]
-    first_review = next((i for i, item in enumerate(phase.items) if isinstance(item, _Review)), len(phase.items))
-    items = (*phase.items[:first_review], slot, *phase.items[first_review:])
-    phases = (*shape.phases[:at], replace(phase, items=items), *shape.phases[at + 1 :])
-    return replace(shape, phases=phases)
-
-
-def _fitting_phase(shape: _Shape, squad: str | None, team: Mapping[str, SkillInfo]) -> int | None:
-    """The last phase where this squad works; else before the measuring starts. None: a phase of its own, first."""
-    squads = [{team[i.skill].squad for i in phase.items if isinstance(i, _Slot)} for phase in shape.phases]
-    same = [i for i, present in enumerate(squads) if squad in present]
-    if same:
-        return same[-1]
-    if squad == MEASURE_SQUAD:
-        return len(squads) - 1 if squads else None
-    first_measure = next((i for i, present in enumerate(squads) if present == {MEASURE_SQUAD}), len(squads))
-    return first_measure - 1 if first_measure > 0 else None
-
-
-def _with_foundation(shape: _Shape, why: str) -> _Shape:
-    first = _Phase(name=FOUNDATION_PHASE, items=(_Slot(skill=FOUNDATION_SKILL, why=why, uses=()),))
-    return replace(shape, phases=(first, *shape.phases))
-
-
-def _from_rules(
-    rule: CategoryRule, reading: _Reading, team: Mapping[str, SkillInfo], routing: Routing
-) -> _Shape:
-    whys = {choice.skill: choice.why for choice in reading.choices}
-    open_skills = [skill for skill in whys if skill != FOUNDATION_SKILL] or [s for s in rule.fallback if s in team]
-    named: list[tuple[str, list[str]]] = []
-    for phase in rule.phases:
-        mine = [skill for skill in open_skills if team[skill].squad in phase.squads]
-        mine += [s for s in phase.always if s in team and s not in mine]
-        mine = mine or [skill for skill in phase.otherwise if skill in team]
-        open_skills = [skill for skill in open_skills if skill not in mine]
-        named.append((phase.name, mine))
-    named[max(0, len(named) - 2)][1].extend(open_skills)
-    if not any(team[skill].squad == MEASURE_SQUAD for _, skills in named for skill in skills):
-        named[-1][1].extend(_measuring(named, team, routing))
-    phases = tuple(
-        _Phase(name=name, items=tuple(_Slot(skill=s, why=whys.get(s, _usual(s, rule, team))) for s in _sorted(skills, team)))
-        for name, skills in named
-        if skills
-    )
-    shape = _Shape(phases=phases, stands_for={})
-    if FOUNDATION_SKILL in whys and FOUNDATION_SKILL in team:
-        shape = _with_foundation(shape, whys[FOUNDATION_SKILL])
-    if not shape.phases:
-        return shape
-    last = shape.phases[-1]
-    closed = replace(last, items=(*last.items, _Review(title=FINAL_REVIEW)))
-    return replace(shape, phases=(*shape.phases[:-1], closed))
-
-
-def _usual(skill: str, rule: CategoryRule, team: Mapping[str, SkillInfo]) -> str:
-    if team[skill].squad == MEASURE_SQUAD:
-        return "every plan ends by making its effect measurable"
-    return f"the usual work for {rule.category.value} goals"
-
-
-def _measuring(
-    named: Sequence[tuple[str, Sequence[str]]], team: Mapping[str, SkillInfo], routing: Routing
-) -> list[str]:
-    work = [skill for _, skills in named for skill in skills]
-    wanted = [routing.measured_by[skill] for skill in work if skill in routing.measured_by]
-    fallback = [name for name, info in team.items() if info.squad == MEASURE_SQUAD]
-    usable = [skill for skill in (*(wanted if len(wanted) == len(work) else ()), DEFAULT_MEASURE, *fallback) if skill in team]
-    return usable[:1]
-
-
-def _sorted(skills: Sequence[str], team: Mapping[str, SkillInfo]) -> list[str]:
-    """Producers before their readers, otherwise as given."""
-    waiting, ordered = list(skills), list[str]()
-    while waiting:
-        ready = next((s for s in waiting if not set(team[s].upstream) & (set(waiting) - {s})), waiting[0])
-        waiting.remove(ready)
-        ordered.append(ready)
-    return ordered
-
-
-def _capped(shape: _Shape, team: Mapping[str, SkillInfo]) -> _Shape:
-    """At most MAX_TASKS tasks: the last that neither measure nor found anything are left out."""
-    surplus = len(shape.skills()) - MAX_TASKS
-    if surplus <= 0:
-        return shape
-    places = [(p, i) for p, phase in enumerate(shape.phases) for i, item in enumerate(phase.items) if isinstance(item, _Slot)]
-    names = dict(zip(places, shape.skills(), strict=True))
-    spare = [at for at in reversed(places) if names[at] != FOUNDATION_SKILL and team[names[at]].squad != MEASURE_SQUAD]
-    rest = [at for at in reversed(places) if at not in spare and names[at] != FOUNDATION_SKILL]
-    dropped = set((*spare, *rest)[:surplus])
-    phases = [
-        replace(phase, items=tuple(item for i, item in enumerate(phase.items) if (p, i) not in dropped))
-        for p, phase in enumerate(shape.phases)
-    ]
-    note = f"{surplus} steps were left out: a plan holds at most {MAX_TASKS} tasks."
-    return replace(shape, phases=tuple(phase for phase in phases if phase.items), notes=(*shape.notes, note))
+        return from_rules(routing.rule(reading.category), reading.choices, team, routing)
+    extras_from = None if reading.named else routing.strong_score
+    return from_template(reading.pipeline, reading.choices, team, extras_from=extras_from)
 
 
 # -- wiring tasks --------------------------------------------------------------------------------------------
 
 
-def _laid_out(goal: Goal, shape: _Shape) -> tuple[tuple[str, ...], list[_Place], tuple[Barrier, ...]]:
+def _laid_out(goal: Goal, shape: Shape) -> tuple[tuple[str, ...], list[_Place], tuple[Barrier, ...]]:
     """Slots in numbered phases. Work behind a review inside a phase gets a phase of its own: barriers lie between."""
     phases: list[str] = []
     places: list[_Place] = []
@@ -404,7 +207,7 @@ def _laid_out(goal: Goal, shape: _Shape) -> tuple[tuple[str, ...], list[_Place],
     for phase in shape.phases:
         phase_open = False
         for item in phase.items:
-            if isinstance(item, _Review):
+            if isinstance(item, ReviewStep):
                 if phases:
                     barriers.append(_barrier(goal, item.title, len(barriers) + 1, len(phases)))
                     phase_open = False
@@ -421,9 +224,7 @@ def _barrier(goal: Goal, title: str, number: int, phases_so_far: int) -> Barrier
     return Barrier(barrier_id=f"{goal.token}-review-{number}", title=title, after=tuple(range(phases_so_far)))
 
 
-def _wired(
-    job: _Job, shape: _Shape, phases: tuple[str, ...], places: Sequence[_Place]
-) -> tuple[Task, ...]:
+def _wired(job: _Job, shape: Shape, phases: tuple[str, ...], places: Sequence[_Place]) -> tuple[Task, ...]:
     ids = [f"{job.goal.token}-{n:02d}-{place.slot.skill}" for n, place in enumerate(places, start=1)]
     needs = _needs(places, shape, job.team)
     tasks = []
@@ -451,7 +252,7 @@ def _wired(
     return tuple(tasks)
 
 
-def _needs(places: Sequence[_Place], shape: _Shape, team: Mapping[str, SkillInfo]) -> list[list[int]]:
+def _needs(places: Sequence[_Place], shape: Shape, team: Mapping[str, SkillInfo]) -> list[list[int]]:
     """For each place the earlier places whose outputs it reads."""
     needs: list[list[int]] = []
     root = next((n for n, place in enumerate(places) if place.slot.skill == FOUNDATION_SKILL), None)
@@ -464,7 +265,7 @@ def _needs(places: Sequence[_Place], shape: _Shape, team: Mapping[str, SkillInfo
     return needs
 
 
-def _side_by_side(one: _Slot, other: _Slot) -> bool:
+def _side_by_side(one: Slot, other: Slot) -> bool:
     return one.group >= 0 and one.group == other.group
 
 
@@ -472,7 +273,7 @@ def _needs_of(
     place: _Place,
     earlier: Sequence[int],
     places: Sequence[_Place],
-    shape: _Shape,
+    shape: Shape,
     team: Mapping[str, SkillInfo],
     needs: Sequence[Sequence[int]],
 ) -> list[int]:
@@ -480,10 +281,10 @@ def _needs_of(
     upstream = set(team[slot.skill].upstream)
     connected = [i for i in earlier if places[i].slot.skill in upstream]
     if slot.uses is not None:
-        wanted = {name for used in slot.uses for name in shape.stands_for.get(used, (used,))}
+        wanted = {name for used in slot.uses for name in shape.stands_for.get(used, (used,))} - {FOUNDATION_SKILL}
         newest = {places[i].slot.skill: i for i in earlier if places[i].slot.skill in wanted}
         added = [i for i in connected if places[i].slot.extra]
-        if newest or not slot.uses:
+        if newest or not wanted:
             return sorted({*newest.values(), *added})
     if connected:
         return _newest_words(connected, places, needs, team)
@@ -508,9 +309,7 @@ def _neighbours(n: int, needs: Sequence[Sequence[int]], places: Sequence[_Place]
     return [places[i].slot.skill for i in needs[n]], after
 
 
-def _brief(
-    job: _Job, place: _Place, phases: Sequence[str], neighbours: tuple[Sequence[str], Sequence[str]]
-) -> str:
+def _brief(job: _Job, place: _Place, phases: Sequence[str], neighbours: tuple[Sequence[str], Sequence[str]]) -> str:
     """Markdown: what to do, its limits, and where it stands in the plan. The goal's words come last, as they are."""
     info, reading = job.team[place.slot.skill], job.reading
     text = job.goal.description.strip()
@@ -541,9 +340,9 @@ def _gates(template: Pipeline | None, risks: Sequence[Escalation]) -> tuple[Gate
 
 
 def _before_publishing(
-    template: Pipeline | None, shape: _Shape, routing: Routing, risks: Sequence[Escalation]
+    template: Pipeline | None, shape: Shape, routing: Routing, risks: Sequence[Escalation]
 ) -> tuple[str, ...]:
-    steps = [item for phase in shape.phases for item in phase.items if isinstance(item, _Slot)]
+    steps = [item for phase in shape.phases for item in phase.items if isinstance(item, Slot)]
     added = [slot.skill for slot in steps if template is None or slot.extra]
     lines = [
         *(template.before_you_publish if template else ()),

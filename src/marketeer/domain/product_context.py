@@ -16,7 +16,7 @@ from marketeer.domain.markdown import Outline, Part, TableBlock, key, parse, pla
 
 PRODUCT_CHARS = 80
 _TITLE = re.compile(r"^(?:the\s+)?product(?:[ -]marketing)?[ -]context\s*(?:for\b|of\b|[:|-])\s*(?P<name>.+)$", re.I)
-_TITLE_BEHIND = re.compile(r"^(?P<name>.+?)\s*[:|-]?\s*(?:product[ -])?marketing[ -]context$", re.I)
+_TITLE_BEHIND = re.compile(r"^(?!product\s)(?P<name>.+?)\s*[:|-]?\s*(?:product[ -])?marketing[ -]context$", re.I)
 _PRODUCT = re.compile(
     r"^\s*(?:[-*+]\s+)?(?:\*\*|__)?(?:product|product name|company|company name|brand)(?:\*\*|__)?\s*:"
     r"(?:\*\*|__)?[ \t]*(?P<name>\S.*)$",

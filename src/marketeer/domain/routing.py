@@ -2,7 +2,7 @@
 
 A cue is a list of phrases with votes. Votes add up; the category with most wins, ties go to the earlier category of
 `Routing.categories`. Phrases are matched on folded text (lower case, no accents, hyphens as spaces), so `sign up`,
-`Sign-up` and `SIGN UP` are one. In a phrase `*` ends a word in any way, ` ... ` skips up to forty characters of the same
+`Sign-up` and `SIGN UP` are one. In a phrase `*` ends a word in any way, ` ... ` skips up to forty characters of the
 sentence, `#` is a number, and `( | )?` mean what they mean in a regular expression.
 """
 
@@ -26,6 +26,8 @@ FULL_VOTES = 8.0
 # With fewer votes than this the cues have left the category open, and single words may lean it.
 OPEN_BELOW = 2.5
 HINT_VOTE = 0.75
+# One word alone may lean towards a plan of what to do, not towards anything dearer.
+MIN_HINT_WORDS = 2
 
 _NUMBER = (
     r"(?:\d[\d.,]*k?|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty"
@@ -34,7 +36,7 @@ _NUMBER = (
 # A comma or a quotation mark between two words does not part a phrase.
 _SPACE = r"(?:[,;:\"')]?\s[\"'(]?)"
 _GAP = rf"{_SPACE}(?:(?:[^.!?\n]|\.(?=\d)){{0,40}}?\s[\"'(]?)?"
-_PHRASE_WORD = re.compile(r"(?<![\w*?])([a-z]{6,})(\*?)(?=$|[\s|)])")
+_PHRASE_WORD = re.compile(r"(?<![\w*?])([a-z]{6,})([*?]?)(?=$|[\s|)])")
 _NEVER = re.compile(r"(?!)")
 
 
@@ -155,7 +157,7 @@ class SkillChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalation:
-    """`text` is a question when it `stops` the goal, else a sentence for before publishing. `note` guides the writer."""
+    """`text` is a question when it `stops` the goal, else a line for before publishing. `note` guides the writer."""
 
     kind: EscalationKind
     text: str
@@ -167,10 +169,13 @@ class Escalation:
 def infer_category(goal: str, routing: Routing, *, rivals: Sequence[str] = ()) -> CategoryChoice:
     """The category the goal's words vote for. Without any vote: strategic, confidence 0, and `why` says so."""
     fired = fired_cues(goal, routing, rivals=rivals)
-    votes = {rule.category: _total(cue.categories.get(rule.category, 0.0) for cue in fired) for rule in routing.categories}
+    votes = {
+        rule.category: _total(cue.categories.get(rule.category, 0.0) for cue in fired) for rule in routing.categories
+    }
     leaning = _leaning(goal, routing) if max(votes.values()) < OPEN_BELOW else {}
-    for hint, words in leaning.items():
-        votes[hint.category] = max(votes[hint.category], HINT_VOTE * len(words))
+    for hint, said in leaning.items():
+        if len(said) >= MIN_HINT_WORDS or hint.category is Category.STRATEGIC:
+            votes[hint.category] = max(votes[hint.category], HINT_VOTE * len(said))
     ranked = sorted(votes, key=lambda category: -votes[category])
     best, second = votes[ranked[0]], max(votes[ranked[1]], 0.0)
     if best <= 0:
@@ -268,9 +273,9 @@ def phrase_words(phrases: Iterable[str]) -> tuple[frozenset[str], frozenset[str]
     words: set[str] = set()
     stems: set[str] = set()
     for phrase in phrases:
-        for word, star in _PHRASE_WORD.findall(_fold_plain(phrase)):
-            if not star:
-                words.add(word)
+        for word, ending in _PHRASE_WORD.findall(_fold_plain(phrase)):
+            if ending != "*":
+                words |= {word, word[:-1]} if ending else {word}
             elif len(word) >= MIN_STEM_CHARS:
                 stems.add(word)
     return frozenset(words), frozenset(stems)
@@ -347,9 +352,7 @@ def _fires(cue: Cue, text: str, *, names_rival: bool) -> bool:
 
 def _names_rival(text: str, rivals: Sequence[str]) -> bool:
     names = [fold(rival).strip() for rival in rivals]
-    return any(
-        len(name) >= MIN_RIVAL_CHARS and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names
-    )
+    return any(len(name) >= MIN_RIVAL_CHARS and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names)
 
 
 def _total(votes: Iterable[float]) -> float:

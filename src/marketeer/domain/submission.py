@@ -12,7 +12,7 @@ from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import MAX_DESCRIPTION_CHARS, Category, Goal, GoalStatus, Priority
 
 SLUG_CHARS = 40
-TOKEN_ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
+TOKEN_ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"  # noqa: S105 - letters of an id, not a secret
 TOKEN_CHARS = 8
 _ALLOWED_CONTROLS = frozenset("\n\t\r")
 

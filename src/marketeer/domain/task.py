@@ -68,9 +68,7 @@ TASK_TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
     ),
     TaskStatus.REVISION: frozenset({TaskStatus.QUEUED, TaskStatus.CANCELLED}),
     TaskStatus.DEFERRED: frozenset({TaskStatus.QUEUED, TaskStatus.CANCELLED}),
-    TaskStatus.BLOCKED: frozenset(
-        {TaskStatus.QUEUED, TaskStatus.APPROVED, TaskStatus.FAILED, TaskStatus.CANCELLED}
-    ),
+    TaskStatus.BLOCKED: frozenset({TaskStatus.QUEUED, TaskStatus.APPROVED, TaskStatus.FAILED, TaskStatus.CANCELLED}),
     TaskStatus.APPROVED: frozenset(),
     TaskStatus.FAILED: frozenset(),
     TaskStatus.CANCELLED: frozenset(),

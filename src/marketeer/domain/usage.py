@@ -35,9 +35,7 @@ class Usage:
 
     @property
     def total_input_tokens(self) -> int:
-        return (
-            self.input_tokens + self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
-        )
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(

@@ -82,7 +82,7 @@ class Director:
         return Planned(item=_ref(item), plan=plan), document
 
     def review_barrier(self, item: WorkItem, goal: Goal, tasks: Sequence[Task]) -> BarrierReviewed:
-        """The state of everything before the barrier, in words. Without a model it judges by the contracts' verdicts."""
+        """The state of everything before the barrier, in words: without a model, the contracts' verdicts decide."""
         barrier = next(b for b in goal.barriers if b.barrier_id == item.barrier_id)
         reviewed = [t for t in tasks if t.phase in barrier.after and t.superseded_by is None]
         approved = [t for t in reviewed if t.status is TaskStatus.APPROVED]
@@ -95,9 +95,7 @@ class Director:
             note += f"; failed: {', '.join(lost)}"
         return BarrierReviewed(item=_ref(item), note=note)
 
-    async def report(
-        self, item: WorkItem, goal: Goal, tasks: Sequence[Task]
-    ) -> tuple[Reported, Sequence[Document]]:
+    async def report(self, item: WorkItem, goal: Goal, tasks: Sequence[Task]) -> tuple[Reported, Sequence[Document]]:
         content = await self._reports.report(goal, tasks)
         document = Document(
             path=goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal),

@@ -187,9 +187,7 @@ class Executor:
         is_context = task.skill == FOUNDATION_SKILL
         return (
             Document(
-                path=output_path(
-                    squad=task.squad, skill=task.skill, task_id=task.task_id, rehearsal=goal.rehearsal
-                ),
+                path=output_path(squad=task.squad, skill=task.skill, task_id=task.task_id, rehearsal=goal.rehearsal),
                 kind=DocumentKind.CONTEXT if is_context else DocumentKind.OUTPUT,
                 content=unwrap(response.text).strip() + "\n",
                 author=Author.MACHINE,
@@ -223,7 +221,7 @@ class Executor:
         for reference in goal.inputs:
             path, _, version = reference.rpartition("@")
             await sources.add(inputs, path, int(version))
-        previous = await self._previous(goal, task)
+        previous = await self._previous(task)
         learnings, learning_ids = await self._memory.recall(task.skill, rehearsal=goal.rehearsal)
         if context is not None:
             sources.made_from.append(f"{context.path}@{context.version}")
@@ -249,7 +247,7 @@ class Executor:
             made_from=tuple(sources.made_from),
         )
 
-    async def _previous(self, goal: Goal, task: Task) -> Document | None:
+    async def _previous(self, task: Task) -> Document | None:
         """The output that was sent back, this task's or the one it does over."""
         if not task.feedback:
             return None

@@ -142,17 +142,13 @@ class Ledger:
         if refused is None:
             return
         until = next_month(self._clock.now()) if refused.scope == "month" else None
-        raise CapReached(
-            refused, ask_usd=reservation.amount_usd.quantize(CENT, rounding=ROUND_UP), until=until
-        )
+        raise CapReached(refused, ask_usd=reservation.amount_usd.quantize(CENT, rounding=ROUND_UP), until=until)
 
     def _reservation(
         self, request: ModelRequest, *, goal: Goal, item: WorkItem, skill: str | None, tier: Tier
     ) -> Reservation:
         bound = token_bound(*(block.text for block in request.system), request.user)
-        amount = request.model.worst_case_usd(
-            input_token_bound=bound, max_output_tokens=request.max_output_tokens
-        )
+        amount = request.model.worst_case_usd(input_token_bound=bound, max_output_tokens=request.max_output_tokens)
         return Reservation(
             call_id=request.call_id,
             goal_id=goal.goal_id,
@@ -201,9 +197,7 @@ class Ledger:
 
     async def _book_estimate(self, reservation: Reservation, why: str) -> None:
         log.warning("call_booked_as_estimate", call_id=reservation.call_id, why=why)
-        call = self._call(
-            reservation, usage=Usage(), cost_usd=reservation.amount_usd, estimated=True, response=None
-        )
+        call = self._call(reservation, usage=Usage(), cost_usd=reservation.amount_usd, estimated=True, response=None)
         await self._store.settle(call)
         self._doorbell.ring()
 
@@ -239,5 +233,5 @@ class Ledger:
 
 def next_month(now: datetime) -> datetime:
     """The first instant of the next UTC calendar month."""
-    year, month = (now.year + 1, 1) if now.month == 12 else (now.year, now.month + 1)  # noqa: PLR2004 - December
+    year, month = (now.year + 1, 1) if now.month == 12 else (now.year, now.month + 1)
     return datetime(year, month, 1, tzinfo=UTC)

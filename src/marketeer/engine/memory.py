@@ -25,9 +25,7 @@ class Memory:
 
     async def for_category(self, category: str, *, rehearsal: bool) -> tuple[str, ...]:
         """What earlier goals of the category taught the Director."""
-        learnings = await self._store.learnings(
-            rehearsal=rehearsal, agent="director", category=category, limit=5
-        )
+        learnings = await self._store.learnings(rehearsal=rehearsal, agent="director", category=category, limit=5)
         return tuple(f"{learning.learning}; {learning.action}" for learning in learnings)
 
     async def as_document(self, *, rehearsal: bool) -> Document:

@@ -120,6 +120,6 @@ def _drop_last_section(text: str) -> tuple[str, str]:
     if len(sections) > 1:
         title = sections[-1].splitlines()[0].removeprefix("## ").strip()
         return "".join(sections[:-1]).rstrip(), f"section {title!r}"
-    if len(text) < 2_000:  # noqa: PLR2004 - not worth halving any further
+    if len(text) < 2_000:
         return "", "all of it"
     return text[: len(text) // 2], "its second half"

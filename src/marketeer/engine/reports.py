@@ -33,9 +33,7 @@ class Reports:
         phases = []
         for index, name in enumerate(plan.phases):
             reviews = [b.title for b in plan.barriers if b.after and max(b.after) == index]
-            phases.append(
-                {"name": name, "tasks": [t for t in plan.tasks if t.phase == index], "reviews": reviews}
-            )
+            phases.append({"name": name, "tasks": [t for t in plan.tasks if t.phase == index], "reviews": reviews})
         return _render(
             "plan.md.j2", goal=goal, plan=plan, phases=phases, goal_line=one_line(goal.description),
             goal_quote=quoted(goal.description),
@@ -159,7 +157,7 @@ def _cell(text: str) -> str:
 
 def _render(name: str, **values: Any) -> str:
     # jinja2 costs 60 ms to import; only processes that write a report need it.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
-from marketeer.domain.errors import StoreUnavailable
+from marketeer.domain.errors import ConfigurationError, StoreUnavailable
 from marketeer.domain.follow_up import waits_for_budget
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.snapshot import Change
@@ -15,6 +16,7 @@ from marketeer.domain.work import Scope
 from marketeer.engine.library import Library
 from marketeer.engine.outbox import Outbox
 from marketeer.engine.progress import Progress
+from marketeer.engine.racing import race
 from marketeer.engine.worker import Worker
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, Store
@@ -50,6 +52,7 @@ class Session:
         clock: Clock,
         owner: str,
         grace_s: float,
+        warm_up: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._progress = progress
@@ -60,6 +63,7 @@ class Session:
         self._clock = clock
         self._owner = owner
         self._grace_s = grace_s
+        self._prepare_model = warm_up
         self._hurry = asyncio.Event()
         self.interrupted = False
 
@@ -87,6 +91,7 @@ class Session:
             background = [
                 loops.create_task(self._supervised(name, loop), name=name)
                 for name, loop in (
+                    ("warm-up", self._warm_up),
                     ("worker", self._worker.run),
                     ("outbox", self._outbox.run),
                     ("doorbell", self._doorbell.watch),
@@ -104,6 +109,12 @@ class Session:
         await self._library.mirror_missing()
         if self._worker.stopped_by is not None:
             raise self._worker.stopped_by
+
+    async def _warm_up(self) -> None:
+        """What the model needs before its first call is done beside the planning."""
+        if self._prepare_model is not None:
+            with contextlib.suppress(ConfigurationError):  # the first call says it again, where it is reported
+                await self._prepare_model()
 
     async def _supervised(self, name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A full disk or locked database is waited out, not died of."""
@@ -168,11 +179,7 @@ class Session:
             seen = self._doorbell.rings
             if not self._worker.busy and await self._at_rest(goal_id):
                 return
-            ring = asyncio.ensure_future(self._doorbell.wait(seen, LOOK_EVERY_S))
-            stop = asyncio.ensure_future(self._worker.stopping.wait())
-            await asyncio.wait((ring, stop), return_when=asyncio.FIRST_COMPLETED)
-            ring.cancel()
-            stop.cancel()
+            await race(self._doorbell.wait(seen, LOOK_EVERY_S), self._worker.stopping.wait())
 
     async def _at_rest(self, goal_id: str | None) -> bool:
         if goal_id is not None:
@@ -193,12 +200,8 @@ class Session:
         return False
 
     async def _drain(self) -> None:
-        drained = asyncio.ensure_future(self._worker.drain(self._grace_s))
-        hurried = asyncio.ensure_future(self._hurry.wait())
-        await asyncio.wait((drained, hurried), return_when=asyncio.FIRST_COMPLETED)
-        if not drained.done():
-            await self._worker.drain(0)
-        hurried.cancel()
-        late = await drained
+        """Calls in flight finish within the grace; what is left is handed back."""
+        await race(self._worker.idle(), self._hurry.wait(), self._clock.sleep(self._grace_s))
+        late = await self._worker.cut_off()
         if late:
             log.warning("items_handed_back", items=late)

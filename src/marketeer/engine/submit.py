@@ -13,9 +13,7 @@ from marketeer.engine.progress import Progress
 from marketeer.ports import Clock, Store, Team
 
 
-async def submit(
-    submission: Submission, *, store: Store, team: Team, clock: Clock, progress: Progress
-) -> Goal:
+async def submit(submission: Submission, *, store: Store, team: Team, clock: Clock, progress: Progress) -> Goal:
     """Store the goal. Raises UsageError for a goal or pipeline that cannot be."""
     now = clock.now()
     pipeline = team.find_pipeline(submission.pipeline).name if submission.pipeline else None

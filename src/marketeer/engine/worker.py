@@ -6,10 +6,8 @@ Every error ends here: it becomes an outcome, or stops the worker when only the 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
@@ -28,6 +26,7 @@ from marketeer.engine.api_state import ApiState
 from marketeer.engine.handlers import Handled, Handlers
 from marketeer.engine.ledger import CapReached
 from marketeer.engine.progress import Progress
+from marketeer.engine.racing import race
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Store, WorkQueue
 
@@ -46,7 +45,7 @@ class WorkerOptions:
 
 
 class Worker:
-    """Run with `run()` in a task group; `stop()` stops claiming, `drain()` then waits for what is in hand.
+    """`run()` works until `stop()`, and ends when the last item in hand is done; `cut_off()` hands those back at once.
 
     `stopped_by` is the error that only the user can mend, once there is one.
     """
@@ -67,11 +66,11 @@ class Worker:
         self._progress = progress
         self._handlers = handlers
         self._clock = clock
+        self._api = api
         self._options = options
         self._slots = asyncio.Semaphore(options.max_parallel)
         self._jobs: set[asyncio.Task[None]] = set()
-        self._api = api
-        self._stopping = asyncio.Event()
+        self.stopping = asyncio.Event()
         self.stopped_by: UsageError | None = None
 
     @property
@@ -79,78 +78,79 @@ class Worker:
         """Items in hand."""
         return len(self._jobs)
 
-    @property
-    def stopping(self) -> asyncio.Event:
-        return self._stopping
-
     def stop(self, error: UsageError | None = None) -> None:
+        """Claim nothing more."""
         self.stopped_by = self.stopped_by or error
-        self._stopping.set()
+        self.stopping.set()
 
     async def run(self) -> None:
-        """Claim and handle until `stop()`; items in hand go on and are waited for by `drain()`."""
-        halt = asyncio.ensure_future(self._stopping.wait())
-        try:
-            while not self._stopping.is_set():
-                if not await _won(asyncio.ensure_future(self._slots.acquire()), halt):
+        async with asyncio.TaskGroup() as group:
+            while not self.stopping.is_set():
+                if await race(self._slots.acquire(), self.stopping.wait()):
                     return
-                taken = asyncio.ensure_future(self._queue.get())
-                await asyncio.wait((taken, halt), return_when=asyncio.FIRST_COMPLETED)
-                if not taken.done():
-                    taken.cancel()
+                item_id = await self._next_id()
+                if item_id is None:
                     return
-                self._start(taken.result())
-        finally:
-            halt.cancel()
+                job = group.create_task(self._job(item_id), name=f"item {item_id}")
+                self._jobs.add(job)
+                job.add_done_callback(self._finished)
 
-    def _start(self, item_id: str) -> None:
-        job = asyncio.ensure_future(self._work(item_id))
-        job.set_name(f"item {item_id}")
-        self._jobs.add(job)
-        job.add_done_callback(self._finished)
+    async def _next_id(self) -> str | None:
+        """The next id on the queue, None when the worker was stopped first."""
+        taken: list[str] = []
+
+        async def take() -> None:
+            taken.append(await self._queue.get())
+
+        await race(take(), self.stopping.wait())
+        return taken[0] if taken else None
 
     def _finished(self, job: asyncio.Task[None]) -> None:
         self._jobs.discard(job)
         self._slots.release()
-        if not job.cancelled() and (error := job.exception()) is not None:
-            log.error("item_crashed", item=job.get_name(), error=repr(error))
-            if isinstance(error, UsageError):
-                self.stop(error)
 
-    async def drain(self, grace_s: float) -> int:
-        """Wait for the items in hand, then cancel the rest (they are handed back). Returns how many were cancelled."""
-        jobs = set(self._jobs)
-        if jobs:
-            timer = asyncio.ensure_future(self._clock.sleep(grace_s))
-            everything = asyncio.ensure_future(asyncio.wait(jobs))
-            await asyncio.wait((everything, timer), return_when=asyncio.FIRST_COMPLETED)
-            timer.cancel()
-            everything.cancel()
-        late = [job for job in jobs if not job.done()]
+    async def idle(self) -> None:
+        """Returns when nothing is in hand."""
+        while self._jobs:
+            await asyncio.wait(self._jobs)
+
+    async def cut_off(self) -> int:
+        """Cancel the items in hand; each books what it may have spent and is handed back. Returns how many."""
+        late = set(self._jobs)
         for job in late:
             job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
+        await self.idle()
         return len(late)
 
     # -- one item --------------------------------------------------------------------------------------------
+
+    async def _job(self, item_id: str) -> None:
+        try:
+            await self._work(item_id)
+        except UsageError as exc:
+            log.error("stopped_by_configuration", error=str(exc))
+            self.stop(exc)
+        except Exception:
+            # The step could not even be reported (the store is out of reach): its lease ends, and it is done again.
+            log.exception("item_crashed", item=item_id)
 
     async def _work(self, item_id: str) -> None:
         item = await self._claim(item_id)
         if item is None:
             return
-        structlog.contextvars.bind_contextvars(
+        with structlog.contextvars.bound_contextvars(
             item=item.work_item_id, goal_id=item.goal_id, task_id=item.task_id, claim=item.claim
-        )
-        log.info("item_started", kind=item.kind.value, attempt=item.attempts)
-        started = self._clock.monotonic()
-        handled = await self._handle_under_lease(item)
-        if handled is not None:
-            await self._report(item, handled)
-        log.info(
-            "item_done",
-            outcome=type(handled.outcome).__name__ if handled else "dropped",
-            duration_s=round(self._clock.monotonic() - started, 3),
-        )
+        ):
+            log.info("item_started", kind=item.kind.value, attempt=item.attempts)
+            started = self._clock.monotonic()
+            handled = await self._handle_under_lease(item)
+            if handled is not None:
+                await self._report(item, handled)
+            log.info(
+                "item_done",
+                outcome=type(handled.outcome).__name__ if handled else "dropped",
+                duration_s=round(self._clock.monotonic() - started, 3),
+            )
 
     async def _claim(self, item_id: str) -> WorkItem | None:
         item = await self._store.work_item(item_id)
@@ -169,31 +169,24 @@ class Worker:
             log.warning("late_result_refused", error=str(exc))
 
     async def _handle_under_lease(self, item: WorkItem) -> Handled | None:
-        """The handler's answer, or what its error comes to. None when the lease was lost."""
-        work = asyncio.ensure_future(self._handlers.handle(item))
-        beat = asyncio.ensure_future(self._keep_lease(item))
+        """The handler's answer, or what its error comes to. None when the item is no longer ours."""
         try:
-            await asyncio.wait((work, beat), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                log.warning("lease_lost")
-                return None
-            return work.result()
+            async with asyncio.TaskGroup() as group:
+                beat = group.create_task(self._keep_lease(item), name=f"lease {item.work_item_id}")
+                handled = await self._handlers.handle(item)
+                beat.cancel()
         except asyncio.CancelledError:
-            await _cancelled(work)
             ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
-            await asyncio.shield(
-                self._report(item, Handled(outcome=HandedBack(item=ref, reason="the process is stopping")))
-            )
+            handed_back = Handled(outcome=HandedBack(item=ref, reason="the process is stopping"))
+            await asyncio.shield(self._report(item, handed_back))
             raise
-        except Exception as exc:  # noqa: BLE001 - the one place where every error of a step ends
-            outcome = self._outcome_of(item, exc)
+        except ExceptionGroup as errors:
+            outcome = self._outcome_of(item, errors.exceptions[0])
             return Handled(outcome=outcome) if outcome else None
-        finally:
-            beat.cancel()
-            await _cancelled(work)
+        return handled
 
     async def _keep_lease(self, item: WorkItem) -> None:
-        """Returns when the lease is lost: then the work must stop by itself."""
+        """Raises StaleClaim, which stops the work, when the lease is lost or could not be extended in time."""
         lease_s = self._options.lease_s
         held_until = self._clock.monotonic() + lease_s
         while self._clock.monotonic() < held_until:
@@ -202,12 +195,15 @@ class Worker:
             try:
                 async with asyncio.timeout(lease_s / HEARTBEATS_A_LEASE):
                     until = self._clock.now() + timedelta(seconds=lease_s)
-                    if not await self._store.heartbeat(item, lease_until=until):
-                        return
+                    held = await self._store.heartbeat(item, lease_until=until)
             except (TimeoutError, StoreUnavailable) as exc:
                 log.warning("heartbeat_failed", error=str(exc))
                 continue
+            if not held:
+                break
             held_until = asked_at + lease_s
+        msg = f"the lease on {item.work_item_id!r} was lost while it was worked on"
+        raise StaleClaim(msg)
 
     def _outcome_of(self, item: WorkItem, exc: Exception) -> Outcome | None:
         ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
@@ -216,9 +212,7 @@ class Worker:
                 log.warning("claim_stale", error=str(exc))
                 return None
             case CapReached():
-                return OverBudget(
-                    item=ref, scope=exc.scope, reason=str(exc), until=exc.until, ask_usd=exc.ask_usd
-                )
+                return OverBudget(item=ref, scope=exc.scope, reason=str(exc), until=exc.until, ask_usd=exc.ask_usd)
             case UsageError():
                 log.error("stopped_by_configuration", error=str(exc))
                 self.stop(exc)
@@ -242,20 +236,3 @@ class Worker:
             error=str(exc),
             retry_after_s=exc.retry_after_s,
         )
-
-
-async def _won(slot: asyncio.Future[Any], halt: asyncio.Future[Any]) -> bool:
-    """Wait for a slot; False when the worker was stopped first."""
-    await asyncio.wait((slot, halt), return_when=asyncio.FIRST_COMPLETED)
-    if halt.done():
-        slot.cancel()
-        return False
-    return True
-
-
-async def _cancelled(work: asyncio.Future[Handled]) -> None:
-    """Cancel a handler and wait until it has cleaned up."""
-    if not work.done():
-        work.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await work

@@ -24,7 +24,7 @@ from marketeer.domain.contract import (
     Table,
 )
 from marketeer.domain.contract_check import check
-from marketeer.domain.contract_values import value_problems
+from marketeer.domain.contract_values import unchecked, value_problems
 from marketeer.domain.markdown import Outline, Part, count_words, heading_key, key, parse
 from marketeer.domain.product_context import Quote, parse_context
 from marketeer.ports import Material
@@ -88,7 +88,7 @@ class _Foundation:
         lines = [f"# {self.contract.skill.replace('-', ' ').title()}: {self.name}", "", MARK, ""]
         for section in self.contract.sections:
             body = None if heading_key(section.heading) in rebuilt else self._kept(section)
-            lines += [f"## {section.heading}", "", *([body] if body else self._rebuilt(section)), ""]
+            lines += [f"## {section.heading}", "", *([body, ""] if body else self._rebuilt(section))]
         lines += self._open_questions(count_words("\n".join(lines)))
         return "\n".join(lines).rstrip() + "\n"
 
@@ -120,9 +120,10 @@ class _Foundation:
             case ListOf():
                 yield from self._list(one, heading, part)
             case Quotes():
-                known = [f'- "{clean(quote.text)}" ({clean(quote.source)})' for quote in self.quotes[:_MOST_ITEMS]]
-                gap = [] if len(known) >= one.min_quotes else [f"- {self._unknown(heading, 'customer words')}"]
-                yield from (*known, *gap, "")
+                known = [f'"{clean(quote.text)}" ({clean(quote.source)})' for quote in self.quotes[:_MOST_ITEMS]]
+                gap = [] if len(known) >= one.min_quotes else [self._unknown(heading, "customer words")]
+                for line in (*known, *gap):
+                    yield from (line, "")
             case Code():
                 yield from (f"- {self._unknown(heading, 'this record')}", *fenced(one.info[0], "{}"), "")
             case Contains():
@@ -174,7 +175,8 @@ class _Foundation:
         """The goal is the one thing that is known about goals."""
         if column.name.casefold() == "goal" and "goal" in heading.casefold():
             goal = shorten(clean(self.material.goal), 140)
-            return f"{goal} [target]" if any(char.isdigit() for char in goal) else goal or self._unknown(heading, "goal")
+            if goal:
+                return f"{goal} [target]" if any(char.isdigit() for char in goal) else goal
         return self._unknown(heading, column.name, column.hint)
 
     def _cells(self, columns: Sequence[Column], row: Sequence[str], heading: str) -> list[str]:
@@ -207,9 +209,9 @@ class _Foundation:
         self.turn += 1
         wanted = f" ({clean(hint)})" if hint else ""
         self.questions.append(
-            f"{heading}, {label.casefold()}{wanted}: {who} would settle it; write the answer down with its date and source."
+            f"{heading}, {label.casefold()}{wanted}: {who} would settle it; note the answer with its date and source."
         )
-        return f"Unknown: {who} would settle {label.casefold()}"
+        return f"Unknown: {who} would settle it"
 
     def _open_questions(self, words: int) -> list[str]:
         """What is still to be found out; enough of it to make the document as long as it has to be."""
@@ -233,4 +235,4 @@ class _Foundation:
 
 
 def _wrong(value: str, rule: Field | Column) -> bool:
-    return any(value_problems(value, rule, lambda ref, text: None))
+    return any(value_problems(value, rule, unchecked))

@@ -59,7 +59,8 @@ class Tables:
 
 def _is_free(column: Column) -> bool:
     """Free text must not repeat itself down the column; options, numbers and references may."""
-    return not (column.one_of or column.ref or column.integer or column.minimum is not None or column.maximum is not None)
+    bounded = column.integer or column.minimum is not None or column.maximum is not None
+    return not (column.one_of or column.ref or bounded)
 
 
 def _with_all(column: Column, cells: list[str]) -> list[str]:
@@ -75,7 +76,12 @@ def _with_all(column: Column, cells: list[str]) -> list[str]:
 
 def _fill_computed(table: Table, rows: list[list[str]]) -> None:
     """A score is the mean of the numbers before it, a total their sum; Chars counts the cell before it."""
-    numeric = [at for at, column in enumerate(table.columns) if column.integer or column.maximum is not None]
+    ordinal = re.compile(r"#|id|rank|order|no\.?|step|week", re.IGNORECASE)
+    numeric = [
+        at
+        for at, column in enumerate(table.columns)
+        if not ordinal.fullmatch(column.name) and all(row[at].isdigit() for row in rows)
+    ]
     for at, column in enumerate(table.columns):
         how = _SCORES.get(column.name.casefold())
         parts = [n for n in numeric if n < at]

@@ -12,7 +12,34 @@ _SWAPPED = str.maketrans({"|": "/", "`": "'", "[": "(", "]": ")", "<": "", ">": 
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 # What a phrase must not end with when it was cut.
 _DANGLING = frozenset(
-    "a an the of to and or with for in on at by from that which who is are its their before after as so but".split()
+    {
+        "a",
+        "an",
+        "the",
+        "of",
+        "to",
+        "and",
+        "or",
+        "with",
+        "for",
+        "in",
+        "on",
+        "at",
+        "by",
+        "from",
+        "that",
+        "which",
+        "who",
+        "is",
+        "are",
+        "its",
+        "their",
+        "before",
+        "after",
+        "as",
+        "so",
+        "but",
+    }
 )
 
 

@@ -13,17 +13,34 @@ from marketeer.adapters.rehearsal.pool import Pool
 from marketeer.adapters.rehearsal.regexes import text_for
 from marketeer.adapters.rehearsal.text import shorten, slug
 from marketeer.domain.contract import REF_PERSONA, REF_PRICE, REF_REGISTRY, Column, Field
-from marketeer.domain.contract_values import value_problems
+from marketeer.domain.contract_values import unchecked, value_problems
 
 MAX_TRIES = 120
 EVENTS = (
-    "sign_up", "trial_start", "first_value_reached", "plan_selected", "invite_sent", "setup_completed", "demo_requested",
-    "generate_lead", "upgrade_started", "upgrade_completed", "cancel_started", "email_confirmed", "tour_finished",
-    "offer_shown", "offer_dismissed", "offer_submitted", "checkout_started", "referral_shared", "referral_joined",
-)  # fmt: skip
+    "sign_up",
+    "trial_start",
+    "first_value_reached",
+    "plan_selected",
+    "invite_sent",
+    "setup_completed",
+    "demo_requested",
+    "generate_lead",
+    "upgrade_started",
+    "upgrade_completed",
+    "cancel_started",
+    "email_confirmed",
+    "tour_finished",
+    "offer_shown",
+    "offer_dismissed",
+    "offer_submitted",
+    "checkout_started",
+    "referral_shared",
+    "referral_joined",
+)
 _PARAMETERS = ("method", "plan", "source", "step", "variant", "page_type", "role", "reason", "channel")
 _DAYS = ("T-30", "T-21", "T-14", "T-10", "T-7", "T-5", "T-3", "T-2", "T-1", "T0", "T+1", "T+3", "T+7", "T+14", "T+30")
 _PLATFORMS = ("LinkedIn", "X", "Instagram", "Facebook", "Threads")
+_SCALE = re.compile(r"\b(\d{1,2})(?:-| to )(\d{1,3})\b")  # a hint such as "1 to 5"
 _ORDINAL = re.compile(r"^(#|id|no\.?|rank|order|step|week|day|number|stage no)$", re.IGNORECASE)
 
 
@@ -56,9 +73,9 @@ class Values:
         for value in islice(self._candidates(rule, place), MAX_TRIES):
             text = value.strip()
             first = first or text
-            if not text or text.casefold() in place.taken:
+            if not text or (text.casefold() in place.taken and not text.isdigit()):
                 continue
-            if not any(value_problems(text, rule, lambda ref, value: None)):
+            if not any(value_problems(text, rule, unchecked)):
                 return text
         return first
 
@@ -91,6 +108,10 @@ class Values:
             yield from self._ordinal(name, place)
         if rule.integer or rule.minimum is not None or rule.maximum is not None:
             yield from self._numeric(rule, name, place)
+        scale = _SCALE.search(rule.hint)
+        if scale and not rule.max_chars and int(scale[1]) < int(scale[2]) <= 100:
+            low, high = int(scale[1]), int(scale[2])
+            yield str(high - (place.row + self.rng.randrange(2)) % (high - low + 1))
         yield from self._said(rule, name, place)
         if rule.pattern:
             yield from self._patterned(rule.pattern, place)
@@ -102,6 +123,8 @@ class Values:
             options = [*rule.must_include, *(one for one in options if one not in rule.must_include)]
         if rule.one_of:
             yield from (options[(place.row + shift) % len(options)] for shift in range(len(options)))
+        elif place.row < len(options) and not _ORDINAL.match(rule.name if isinstance(rule, Column) else ""):
+            yield options[place.row]
         if rule.ref == REF_REGISTRY:
             yield from _turned(self.registry, place.row)
         elif rule.ref == REF_PERSONA:
@@ -128,6 +151,8 @@ class Values:
         span = max(1, int(high - low))
         unit = "%" if re.search(r"share|percent|rate", name.casefold()) and not rule.integer else ""
         top = int(high) - (0 if span < 3 else self.rng.randrange(2))
+        if "day" in name.casefold() and low <= 28 <= high:
+            yield "28"  # whole weeks
         for step in range(span + 1):
             value = top - (place.row + step) % (span + 1)
             yield f"{value}{unit}"
@@ -152,8 +177,9 @@ class Values:
             if wanted:
                 yield from (f"{text}: {', '.join(wanted)}", ", ".join(wanted))
             yield text
-        for who in self.pool.slots["persona"]:
-            yield f"{self.pool.phrase(kind, max_chars=rule.max_chars)} ({who})"
+        for who in (*self.pool.slots["persona"], str(place.row + 1)):
+            room = rule.max_chars - len(who) - 3 if rule.max_chars is not None else None
+            yield f"{self.pool.phrase(kind, max_chars=room)} ({who})"
         if rule.max_chars is not None:
             yield shorten(self.pool.product, rule.max_chars)
 
@@ -171,14 +197,15 @@ class Values:
         number = place.row + 1
         day = (self.today + timedelta(days=3 * number)).isoformat()
         phrase = self.pool.phrase("action", max_chars=60, customer=True)
-        yield from (f"Email {number} \u00b7 Day {1 + 4 * place.row}", f"P{number:02d} \u00b7 {self._platform(place)} \u00b7 {day}")
+        yield f"Email {number} \u00b7 Day {1 + 4 * place.row}"
+        yield f"P{number:02d} \u00b7 {self._platform(place)} \u00b7 {day}"
         yield from (EVENTS[(place.row + i) % len(EVENTS)] for i in range(len(EVENTS)))
         yield from (_PARAMETERS[(place.row + i) % len(_PARAMETERS)] for i in range(len(_PARAMETERS)))
         yield from (day, _DAYS[place.row % len(_DAYS)], "no data", f"{number}", "as on file, once every 30 days")
         yield from (f"{phrase}: {self.pool.phrase('reason')}", f"{phrase} ({EVENTS[place.row % len(EVENTS)]})")
         yield f"{phrase}: {EVENTS[place.row % len(EVENTS)]}"
         yield from (self.pool.phrase("hypothesis"), "relative, agreed before the start", "Free", "50% scroll", "50/50")
-        yield from (f"plain, calm, direct, {self.pool.phrase('owner', customer=True).casefold()}", f"{phrase} for {{trade}}")
+        yield from ("plain, calm, direct, friendly", f"{phrase} for {{trade}}")
         yield from (f"https://example.com/{slug(phrase)}", f"https://example.com/{{{_PARAMETERS[0]}}}", slug(phrase))
         yield from (phrase.casefold(), f"A{number}")
         for _ in range(20):

@@ -18,6 +18,7 @@ from marketeer.domain.contract import (
     REF_TABLE,
     Check,
     Code,
+    Column,
     Contains,
     Field,
     ListOf,
@@ -72,6 +73,7 @@ class _Writer:
     open: set[tuple[str, int]] = field(default_factory=set)
     last_fence: str = ""
     title: str = ""  # of the H3 being written
+    listed: bool = False  # whether a list stands right above: a second one would run into it
 
     @classmethod
     def of(cls, order: Order) -> _Writer:
@@ -129,6 +131,7 @@ class _Writer:
             yield from self._own(section)
 
     def _own(self, section: Section) -> Iterator[str]:
+        self.listed = False
         body: list[str] = []
         # What stands under an H3 comes last, or it would swallow the rest.
         plain = [check for check in section.checks if not isinstance(check, Subsections)]
@@ -158,17 +161,16 @@ class _Writer:
     def _summary(self) -> str:
         product, goal = self.pool.product, self.pool.slots["goal"][0]
         target = " [target]" if any(char.isdigit() for char in goal) else ""
-        sentences = [
-            f"This {_spoken(self.order.skill.contract.skill).casefold()} deliverable for {product} works towards the "
-            f"goal {goal}{target}.",
-        ]
+        kind = _spoken(self.order.skill.contract.skill).casefold()
+        sentences = [f"This {kind} deliverable for {product} works towards the goal {goal}{target}."]
         if self.order.upstream:
             names = ", ".join(sorted(clean(name) for name in self.order.upstream)[:3])
             sentences.append(f"It builds on what came before: {shorten(names, 90)}.")
         while count_words(" ".join(sentences)) < SUMMARY_LEAST:
             sentences.append(self.pool.sentence())
         text = " ".join(sentences)
-        return text if count_words(text) <= SUMMARY_MOST else shorten(text, len(text) * SUMMARY_MOST // count_words(text))
+        words = count_words(text)
+        return text if words <= SUMMARY_MOST else shorten(text, len(text) * SUMMARY_MOST // words) + "."
 
     def _assumptions(self) -> Iterator[str]:
         rows = [
@@ -188,7 +190,8 @@ class _Writer:
         yield ""
 
     def _handoff(self) -> Iterator[str]:
-        receivers = [name for name in self.order.skill.info.downstream if name in self.order.registry][:4] or ["director"]
+        next_ones = [name for name in self.order.skill.info.downstream if name in self.order.registry]
+        receivers = next_ones[:4] or ["director"]
         headings = [section.heading for section in self.order.skill.contract.sections] or ["Summary"]
         yield from header([column.name for column in _columns(HANDOFF)])
         for place, receiver in enumerate(receivers):
@@ -231,6 +234,9 @@ class _Writer:
     def _list(self, check: ListOf, heading: str) -> Iterator[str]:
         if check.after:
             yield from (f"**{check.after}:**", "")
+        elif self.listed:
+            yield from (self.pool.sentence(), "")
+        self.listed = True
         count = check.min_items + (1 if self.order.richness > 1 and check.min_items < 5 else 0)
         count = max(1, min(count, check.max_items) if check.max_items is not None else count)
         kind = self.pool.kind_of(check.after or "", self.title, check.hint, heading)
@@ -245,10 +251,9 @@ class _Writer:
     def _quotes(self, check: Quotes) -> Iterator[str]:
         known = [(clean(quote.text), clean(quote.source)) for quote in self.order.context.quotes]
         for text, source in known[: max(check.min_quotes, 3)]:
-            yield f'- "{text}" ({source})'
+            yield from (f'"{text}" ({source})', "")
         for number in range(len(known), check.min_quotes):
-            yield f'- "A sample of how it might be said, number {number + 1}" (example, no customer said this)'
-        yield ""
+            yield from (f'"A sample of how it might be said, number {number + 1}" (example, not from a customer)', "")
 
     def _subsections(self, check: Subsections, heading: str) -> Iterator[str]:
         for one in check.titled:
@@ -266,7 +271,7 @@ class _Writer:
 
     def _subsection(self, one: Subsection, title: str, heading: str, row: int) -> Iterator[str]:
         yield from (f"### {title}", "")
-        self.last_fence = ""
+        self.last_fence, self.listed = "", False
         self.fences.subject = self.title = title
         ordered = sorted(one.checks, key=lambda check: isinstance(check, Field) and check.label in ("Chars", "Words"))
         for check in ordered:
@@ -302,7 +307,7 @@ class _Writer:
         return self._referenced(f"{REF_TABLE}Event Plan.Event")
 
 
-def _columns(section: Section) -> tuple[object, ...]:
+def _columns(section: Section) -> tuple[Column, ...]:
     return tuple(column for check in section.checks if isinstance(check, Table) for column in check.columns)
 
 

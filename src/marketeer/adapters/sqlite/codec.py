@@ -79,7 +79,7 @@ def _nested(hint: Any) -> Convert:
     return _same
 
 
-def _converters(hint: Any) -> tuple[Convert, Convert]:  # noqa: PLR0911 - one return a type
+def _converters(hint: Any) -> tuple[Convert, Convert]:
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         inner = next(a for a in get_args(hint) if a is not type(None))

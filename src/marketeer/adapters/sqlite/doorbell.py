@@ -1,4 +1,4 @@
-"""The doorbell of the embedded store: rings for our own commits at once, for other processes' within a quarter second."""
+"""The doorbell of the embedded store: our own commits ring at once, other processes' within a quarter second."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ class SqliteDoorbell:
 
     async def wait(self, seen: int, timeout_s: float) -> int:
         if self._rings == seen and timeout_s > 0:
-            rung = asyncio.ensure_future(self._rung.wait())
-            timer = asyncio.ensure_future(self._clock.sleep(timeout_s))
-            try:
+            async with asyncio.TaskGroup() as group:
+                rung = group.create_task(self._rung.wait())
+                timer = group.create_task(self._clock.sleep(timeout_s))
                 await asyncio.wait((rung, timer), return_when=asyncio.FIRST_COMPLETED)
-            finally:
                 rung.cancel()
                 timer.cancel()
         return self._rings

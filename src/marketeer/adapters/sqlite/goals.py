@@ -218,7 +218,8 @@ def claimed_items(connection: sqlite3.Connection, lease_before: datetime | None)
 
 def goals_waiting_elsewhere(connection: sqlite3.Connection) -> list[str]:
     rows = connection.execute(
-        "SELECT DISTINCT t.goal_id FROM tasks t JOIN tasks e ON e.task_id = t.elsewhere JOIN goals g ON g.goal_id = t.goal_id"
+        "SELECT DISTINCT t.goal_id FROM tasks t"
+        " JOIN tasks e ON e.task_id = t.elsewhere JOIN goals g ON g.goal_id = t.goal_id"
         " WHERE t.status = 'pending' AND t.elsewhere IS NOT NULL AND e.finished_at IS NOT NULL"
         " AND g.finished_at IS NULL"
     )

@@ -39,9 +39,7 @@ def _refusal(connection: sqlite3.Connection, reservation: Reservation, caps: Cap
             continue
         spend = load_spend(connection, scope, key)
         if spend.settled_usd + spend.reserved_usd + reservation.amount_usd > cap:
-            return Refused(
-                scope=scope, cap_usd=cap, settled_usd=spend.settled_usd, reserved_usd=spend.reserved_usd
-            )
+            return Refused(scope=scope, cap_usd=cap, settled_usd=spend.settled_usd, reserved_usd=spend.reserved_usd)
     return None
 
 
@@ -128,7 +126,8 @@ def _add(
     for scope, key in _scopes(record):
         goal_id = None if scope == "month" else record.goal_id
         connection.execute(
-            "INSERT INTO spend (scope, key, goal_id, settled_microusd, reserved_microusd, calls, input_tokens, output_tokens)"
+            "INSERT INTO spend (scope, key, goal_id,"
+            " settled_microusd, reserved_microusd, calls, input_tokens, output_tokens)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, key) DO UPDATE SET"
             " settled_microusd = settled_microusd + excluded.settled_microusd,"
             " reserved_microusd = reserved_microusd + excluded.reserved_microusd,"
@@ -174,13 +173,9 @@ def calls(connection: sqlite3.Connection, goal_id: str, work_item_id: str | None
     clause = ""
     if work_item_id is not None:
         clause, values = " AND work_item_id = ?", [goal_id, work_item_id]
-    rows = connection.execute(
-        f"SELECT * FROM calls WHERE goal_id = ?{clause} ORDER BY settled_at, rowid", values
-    )
+    rows = connection.execute(f"SELECT * FROM calls WHERE goal_id = ?{clause} ORDER BY settled_at, rowid", values)
     return [_call(row) for row in rows]
 
 
 def _call(row: sqlite3.Row) -> Call:
     return Call(**_CALLS.fields(row), usage=_USAGE.record(row))
-
-

@@ -183,16 +183,12 @@ class SqliteStore:
 
     async def reviews(self, goal_id: str) -> Sequence[Review]:
         def work(connection: sqlite3.Connection) -> list[Review]:
-            rows = connection.execute(
-                "SELECT * FROM reviews WHERE goal_id = ? ORDER BY created_at, rowid", (goal_id,)
-            )
+            rows = connection.execute("SELECT * FROM reviews WHERE goal_id = ? ORDER BY created_at, rowid", (goal_id,))
             return [_REVIEWS.record(row) for row in rows]
 
         return await self._db.read(work)
 
-    async def journal(
-        self, *, goal_id: str | None = None, after: int = 0, limit: int = 1000
-    ) -> Sequence[JournalEntry]:
+    async def journal(self, *, goal_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[JournalEntry]:
         clause = "AND goal_id = :goal_id " if goal_id else ""
 
         def work(connection: sqlite3.Connection) -> list[JournalEntry]:

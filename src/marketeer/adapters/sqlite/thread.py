@@ -179,7 +179,7 @@ def _run_write(connection: sqlite3.Connection, job: _Job) -> None:
     connection.execute("SAVEPOINT job")
     try:
         job.result = job.work(connection)
-    except Exception as exc:  # noqa: BLE001 - handed to the caller
+    except Exception as exc:
         job.error = exc
         # A full disk may already have rolled the whole transaction back: then the batch as a whole has failed.
         if not connection.in_transaction:

@@ -1,0 +1,20 @@
+"""`python -m marketeer` and the `marketeer` command."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    try:
+        from marketeer.cli.app import main as run  # noqa: PLC0415 - Ctrl-C while importing must end quietly too
+
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.stderr.write("marketeer: interrupted; nothing is lost, go on with `marketeer resume`\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

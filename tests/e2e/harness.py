@@ -1,0 +1,144 @@
+"""Running the product as its users do, killing it, and reading what it left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_LIMIT_S = 60
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The machine's environment without anything that configures the product, or could reach a paid API."""
+    ours = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_", "BUDGET_", "LOG_", "NOTIFY_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept.pop("WORKSPACE_DIR", None)
+    return kept | {"PYTHONPATH": os.pathsep.join(sys.path), "NO_PROXY": "*", **more}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "marketeer", *arguments]
+
+
+def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=env or environment(),
+        capture_output=True,
+        text=True,
+        timeout=START_LIMIT_S,
+        check=False,
+    )
+
+
+def kill_after(seconds: float, *arguments: str, cwd: Path, env: dict[str, str]) -> bool:
+    """Start a command and kill -9 it after this long. True when it was still running."""
+    process = subprocess.Popen(
+        command(*arguments), cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A fake Claude server in a process of its own, with its own log of what it was asked and billed."""
+
+    url: str
+    log: Path
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return environment(ANTHROPIC_API_KEY="sk-ant-test-key", ANTHROPIC_BASE_URL=self.url, **more)
+
+
+@contextmanager
+def fake_claude(folder: Path, *options: str) -> Iterator[Server]:
+    log = folder / "fake-claude.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "marketeer.testing.fake_claude", "--port", "0", "--log", str(log), *options],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield Server(url=process.stdout.readline().split()[-1], log=log)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+class Ledger:
+    """What the database of a finished goal says, read without the product."""
+
+    def __init__(self, workspace: Path) -> None:
+        connection = sqlite3.connect(workspace / "marketeer.db")
+        connection.row_factory = sqlite3.Row
+        try:
+            self.calls = [dict(r) for r in connection.execute("SELECT * FROM calls")]
+            self.reservations = [dict(r) for r in connection.execute("SELECT * FROM reservations")]
+            self.tasks = [dict(r) for r in connection.execute("SELECT * FROM tasks")]
+            self.goals = [dict(r) for r in connection.execute("SELECT * FROM goals")]
+            self.documents = [dict(r) for r in connection.execute("SELECT * FROM documents")]
+            self.journal = [dict(r) for r in connection.execute("SELECT * FROM journal ORDER BY entry_id")]
+        finally:
+            connection.close()
+
+    @property
+    def settled(self) -> list[dict[str, Any]]:
+        return [call for call in self.calls if not call["estimated"]]
+
+    @property
+    def estimated(self) -> list[dict[str, Any]]:
+        return [call for call in self.calls if call["estimated"]]
+
+
+def assert_nothing_lost_or_doubled(workspace: Path) -> Ledger:
+    """What every goal must look like once it has completed, whatever happened on the way."""
+    ledger = Ledger(workspace)
+    assert {goal["status"] for goal in ledger.goals} == {"completed"}
+    assert {task["status"] for task in ledger.tasks} == {"approved"}
+    assert ledger.reservations == []
+    settled = Counter(call["work_item_id"] for call in ledger.settled)
+    assert set(settled.values()) == {1}, "a recorded call was made again"
+    assert len(settled) == sum(task["generation"] for task in ledger.tasks)
+    approvals = Counter(entry["task_id"] for entry in ledger.journal if entry["what"] == "task_approved")
+    assert approvals == Counter(task["task_id"] for task in ledger.tasks), "approved twice, or not at all"
+    stored = {(d["path"], d["version"]): d["content"] for d in ledger.documents}
+    for task in ledger.tasks:
+        content = stored[task["output_path"], task["output_version"]]
+        assert (workspace / task["output_path"]).read_text() == content
+    for goal in ledger.goals:
+        assert (workspace / goal["report_path"]).is_file()
+    return ledger
+
+
+def wait_until(predicate: Any, *, seconds: float = 20) -> None:
+    """Look again and again until it holds."""
+    deadline = time.monotonic() + seconds
+    while not predicate():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)

@@ -1,0 +1,177 @@
+"""A player who does anything that workers, budgets, APIs, other goals and humans can do to a goal, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+
+import pytest
+
+from marketeer.domain.advance import advance
+from marketeer.domain.approval import Decision
+from marketeer.domain.errors import StaleClaim, UsageError
+from marketeer.domain.outcome import (
+    CancelAsked,
+    Claimed,
+    Decided,
+    Failed,
+    FailureKind,
+    HandedBack,
+    ItemRef,
+    Looked,
+    Occurrence,
+    OverBudget,
+    PauseAsked,
+    RedoAsked,
+    Reviewed,
+    UnpauseAsked,
+)
+from marketeer.domain.task import TaskStatus
+from marketeer.domain.work import WorkItem, WorkKind
+from tests.support.builders import CRITICAL, MAJOR, MINOR
+from tests.support.laws import check_all
+from tests.support.play import LEASE, Play, ref_of
+
+CHANCES = (None, None, None, None, (MINOR,), (MAJOR,), (MAJOR, MINOR), (CRITICAL, MAJOR))
+
+
+class Player:
+    """`step` makes one move and checks every law."""
+
+    def __init__(self, play: Play, random: Random) -> None:
+        self.play = play
+        self._random = random
+
+    def step(self) -> None:
+        moves: dict[Callable[[], None], int] = {
+            self._claim: 8,
+            self._hand_in: 10,
+            self._wait: 2,
+            self._decide: 3,
+            self._come_late: 1,
+            self._redo: 1,
+            self._pause_or_go_on: 1,
+            self._another_goal: 1,
+            self._look: 1,
+        }
+        if self._random.random() < 0.004:
+            self._do(CancelAsked(by="ana"))
+            return
+        (move,) = self._random.choices(list(moves), weights=list(moves.values()))
+        move()
+
+    def _do(self, occurrence: Occurrence) -> None:
+        """Apply it twice to the same snapshot (one answer), once for good, and look at what became of it."""
+        play = self.play
+        snapshot = play.snapshot()
+        try:
+            first = advance(snapshot, occurrence, play.now)
+        except UsageError:
+            return
+        assert advance(snapshot, occurrence, play.now) == first
+        play.apply(occurrence)
+        check_all(play)
+
+    # -- workers ---------------------------------------------------------------------------------------------
+
+    def _claim(self) -> None:
+        if ready := self.play.ready():
+            item = self._random.choice(ready)
+            until = self.play.now + LEASE
+            self._do(Claimed(item_id=item.work_item_id, owner="worker-1", lease_until=until))
+
+    def _hand_in(self) -> None:
+        if claimed := self.play.claimed():
+            item = self._random.choice(claimed)
+            self._do(self._outcome(item, ref_of(item)))
+
+    def _outcome(self, item: WorkItem, ref: ItemRef) -> Occurrence:
+        luck = self._random.random()
+        if luck < 0.08:
+            return HandedBack(item=ref, reason="the process is stopping")
+        if luck < 0.22:
+            kind = self._random.choice([*FailureKind, FailureKind.TRANSIENT])
+            wish = self._random.choice([None, 5.0, 90.0])
+            return Failed(item=ref, kind=kind, error="it broke", retry_after_s=wish)
+        if luck < 0.32 and item.kind is WorkKind.EXECUTE:
+            until = self.play.now + timedelta(days=9)
+            scope = self._random.choice(["month", "goal", "task"])
+            return OverBudget(item=ref, scope=scope, reason="too dear", until=until, ask_usd=Decimal(2))
+        if item.kind is WorkKind.REVIEW and item.task_id:
+            findings = self._random.choice(CHANCES) or ()
+            skills = [task.skill for task in self.play.tasks.values()]
+            asked_for = frozenset(skill for skill in skills if self._random.random() < 0.5)
+            return Reviewed(item=ref, findings=findings, waived=(), asked_for=asked_for)
+        return self.play.succeed(item, ref)
+
+    def _come_late(self) -> None:
+        """A result under a claim that is over changes nothing."""
+        items = [item for item in self.play.items.values() if item.claim]
+        if items:
+            item = self._random.choice(items)
+            claim = item.claim - 1 if item.state.is_open else item.claim
+            late = self.play.succeed(item, ItemRef(item_id=item.work_item_id, claim=claim))
+            with pytest.raises(StaleClaim):
+                self.play.apply(late)
+
+    # -- the world -------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        self.play.wait(seconds=self._random.choice([1, 30, 700, 40_000]))
+
+    def _look(self) -> None:
+        self._do(Looked())
+
+    def _another_goal(self) -> None:
+        for task in list(self.play.external.values()):
+            if not task.status.is_final:
+                end = self._random.choice([TaskStatus.APPROVED, TaskStatus.FAILED, TaskStatus.CANCELLED])
+                self.end_elsewhere(end)
+
+    def end_elsewhere(self, end: TaskStatus) -> None:
+        for task in list(self.play.external.values()):
+            if not task.status.is_final:
+                self.play.external[task.task_id] = replace(task, status=end, finished_at=self.play.now)
+                self._do(Looked())
+
+    # -- humans ----------------------------------------------------------------------------------------------
+
+    def _decide(self) -> None:
+        if questions := self.play.questions():
+            question = self._random.choice(questions)
+            choices = [choice for choice, _ in question.choices]
+            # a rejected gate ends the goal: seldom, so that there is something to see
+            weights = [1 if choice is Decision.REJECT else 4 for choice in choices]
+            (decision,) = self._random.choices(choices, weights=weights)
+            self._do(Decided(approval_id=question.approval_id, decision=decision, by="ana", note="do"))
+
+    def _redo(self) -> None:
+        if self.play.tasks:
+            task_id = self._random.choice(sorted(self.play.tasks))
+            self._do(RedoAsked(task_id=task_id, note=None, by="ana"))
+
+    def _pause_or_go_on(self) -> None:
+        go_on = self.play.goal.paused or self._random.random() < 0.5
+        self._do(UnpauseAsked(by="ana") if go_on else PauseAsked(by="ana"))
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """From here on everybody answers and everything succeeds."""
+        play = self.play
+        if not play.goal.status.is_final:
+            self._do(UnpauseAsked(by="ana"))
+        self.end_elsewhere(TaskStatus.APPROVED)
+        for _ in range(100):
+            for question in play.questions():
+                if question.approval_id in {q.approval_id for q in play.questions()}:
+                    self._do(Decided(approval_id=question.approval_id, decision=Decision.APPROVE, by="ana"))
+            play.run()
+            check_all(play)
+            if play.goal.status.is_final:
+                return
+        msg = f"everybody answers, everything succeeds, and the goal is still {play.goal.status.value}"
+        raise AssertionError(msg)
