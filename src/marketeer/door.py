@@ -8,11 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from marketeer.domain.errors import ConfigurationError
-from marketeer.domain.usage import Tier
 from marketeer.engine.summary import goal_document
 from marketeer.given import submission_of
-from marketeer.runtime import NO_KEY, load_workspace_team, open_office
+from marketeer.runtime import load_workspace_team, open_office, require_idle, require_key_and_prices
 from marketeer.settings import Settings, load_settings
 
 
@@ -97,12 +95,9 @@ async def run_goal(
         inputs=inputs,
     )
     if not rehearse:
-        if settings.anthropic_api_key is None:
-            raise ConfigurationError(NO_KEY)
-        for tier in Tier:
-            team.model(tier)
+        require_key_and_prices(settings, team)
     async with open_office(settings) as office:
-        office.workspace.check_free()
+        require_idle(office.workspace)
         goal = await office.submit(submission)
         await office.work(goal.goal_id)
         document = await goal_document(office.store, goal.goal_id, office.clock)

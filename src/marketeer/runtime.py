@@ -21,7 +21,7 @@ from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.system_clock import SystemClock, machine_zone
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.domain.approval import Decision
-from marketeer.domain.errors import ConfigurationError, UsageError
+from marketeer.domain.errors import ConfigurationError, UsageError, WorkspaceBusy
 from marketeer.domain.outcome import CancelAsked, Decided, PauseAsked, RedoAsked, UnpauseAsked
 from marketeer.domain.usage import Tier
 from marketeer.domain.work import Scope
@@ -287,6 +287,25 @@ class Office:
         model = claude_model(self.settings, self.clock)
         stack.push_async_callback(model.aclose)
         return model, model.warm_up
+
+
+def require_key_and_prices(settings: Settings, team: FileTeam) -> None:
+    """Raises ConfigurationError when a real goal could not be worked on: no key, or a tier's model has no price."""
+    if settings.anthropic_api_key is None:
+        raise ConfigurationError(NO_KEY)
+    for tier in Tier:
+        team.model(tier)
+
+
+def require_idle(workspace: FileWorkspace) -> None:
+    """Raises WorkspaceBusy while a process works in the workspace."""
+    holder = workspace.worker()
+    if holder is not None:
+        msg = (
+            f"process {holder.get('pid', 'unknown')} already works in {str(workspace.root)!r}; "
+            "wait for it to end, stop it, or give another --workspace"
+        )
+        raise WorkspaceBusy(msg)
 
 
 def claude_model(settings: Settings, clock: Clock) -> ClaudeModel:

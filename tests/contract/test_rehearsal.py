@@ -64,7 +64,7 @@ CONTEXT = """# Product Marketing Context: Harbourlog
 
 | Persona | Role in purchase | Goal | Frustration | Promise |
 |---|---|---|---|---|
-| Mira, harbour master | decision maker | No empty berth in July | The paper plan is wrong by noon | One plan that is right |
+| Mira, harbour master | decision maker | No empty berth in July | Drawing the plan all day | One plan that is right |
 | Jonas, club treasurer | budget owner | Accounts closed by October | Cash in envelopes | Every night on one list |
 
 ## Problems and Pain Points
@@ -227,7 +227,7 @@ def test_the_document_is_about_this_company_and_says_that_it_is_a_rehearsal(name
 def test_free_text_is_not_repeated_down_a_column(name: str) -> None:
     contract = TEAM.skill(name).contract
     free = {
-        column.name
+        (section.heading, column.name)
         for section in contract.sections
         for rule in section.checks
         if isinstance(rule, Table)
@@ -238,7 +238,7 @@ def test_free_text_is_not_repeated_down_a_column(name: str) -> None:
         for table in section.tables:
             for at, column in enumerate(table.header):
                 cells = [row[at] for row in table.rows if len(row[at]) > 25]
-                assert column not in free or len(cells) == len(set(cells)), (section.title, column)
+                assert (section.title, column) not in free or len(cells) == len(set(cells)), (section.title, column)
 
 
 def test_a_context_from_nothing_is_unknown_except_for_what_was_given() -> None:

@@ -1,0 +1,1 @@
+"""The command line: one thin module for each group of commands, imported only when one of them runs."""

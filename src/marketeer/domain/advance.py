@@ -177,6 +177,9 @@ def _plan(draft: Draft, planned: Planned) -> None:
         phases=list(plan.phases),
         notes=list(plan.notes),
     )
+    if not plan.tasks:
+        fail_goal(draft, "the plan has no tasks: say more in the goal, or name a pipeline")
+        return
     for task in plan.tasks:
         draft.add(task, why=task.why or None)
     for gate in plan.gates:
@@ -216,7 +219,7 @@ def _review(draft: Draft, reviewed: Reviewed) -> None:
     elif task.revision < MAX_REVISIONS:
         _send_back(draft, task, serious)
     elif critical:
-        _ask_about_quality(draft, task, critical)
+        _ask_about_quality(draft, task, serious, critical)
     else:
         _approve(draft, task, APPROVED_WITH_FINDINGS, reviewed.asked_for, tuple(serious), reviewed.waived)
 
@@ -233,30 +236,36 @@ def _approve(
     approved = draft.move(task, TaskStatus.APPROVED, why=why, verdict=verdict, reason=None)
     if task.revision:
         draft.learnings.append(learning_of_approval(draft.goal, approved, findings, draft.now))
-    for other in list(draft.tasks.values()):
-        if (
-            other.status is TaskStatus.PENDING
-            and other.condition == task.skill
-            and task.task_id in other.depends_on
-            and other.skill not in asked_for
-        ):
+    # Skipping one task rewires others: each is looked at as it is by then.
+    for task_id in list(draft.tasks):
+        other = draft.tasks[task_id]
+        if _hangs_on(other, task) and other.skill not in asked_for:
             _skip(draft, other, task)
 
 
+def _hangs_on(other: Task, task: Task) -> bool:
+    """Whether `task` decides if the conditional task `other` is done at all."""
+    return other.status is TaskStatus.PENDING and other.condition == task.skill and task.task_id in other.depends_on
+
+
 def _skip(draft: Draft, task: Task, asked_of: Task) -> None:
-    """A conditional task nobody asked for. Whatever depended on it goes on without it."""
+    """A conditional task nobody asked for. What hung on it is skipped too; what else depended on it goes on without."""
     draft.move(task, TaskStatus.CANCELLED, reason=f"skipped: {asked_of.skill} found nothing for {task.skill} to do")
-    for other in list(draft.tasks.values()):
+    for task_id in list(draft.tasks):
+        other = draft.tasks[task_id]
         if other.status is TaskStatus.PENDING and task.task_id in other.depends_on:
+            hung_on_it = _hangs_on(other, task)
             inherited = tuple(d for d in task.depends_on if d not in other.depends_on)
             depends_on = tuple(d for d in other.depends_on if d != task.task_id) + inherited
-            draft.edit(other, "task_rewired", why=f"{task.task_id} was skipped", depends_on=depends_on)
+            rewired = draft.edit(other, "task_rewired", why=f"{task.task_id} was skipped", depends_on=depends_on)
+            if hung_on_it:
+                _skip(draft, rewired, task)
 
 
 def _send_back(draft: Draft, task: Task, findings: list[Finding]) -> None:
     cycles = draft.goal.cycles + (1 if task.revision else 0)
     draft.set_goal(cycles=cycles)
-    feedback = "\n".join(f"- [{f.severity.value}] {f.line()}" for f in findings)
+    feedback = _feedback(findings)
     summary = f"{len(findings)} findings; first: {findings[0].line()}"
     revised = draft.move(task, TaskStatus.REVISION, why=summary, revision=task.revision + 1, feedback=feedback)
     requeue(draft, revised)
@@ -264,7 +273,12 @@ def _send_back(draft: Draft, task: Task, findings: list[Finding]) -> None:
         abandon(draft, GoalStatus.MAX_ITERATIONS, f"more than {MAX_CYCLES} revisions and re-plans")
 
 
-def _ask_about_quality(draft: Draft, task: Task, critical: list[Finding]) -> None:
+def _feedback(findings: list[Finding]) -> str:
+    """Findings as the next execution reads them."""
+    return "\n".join(f"- [{f.severity.value}] {f.line()}" for f in findings)
+
+
+def _ask_about_quality(draft: Draft, task: Task, serious: list[Finding], critical: list[Finding]) -> None:
     question = (
         f"{task.skill} still has {len(critical)} critical finding(s) after {task.revision} revisions: "
         f"{critical[0].line()}. Ship it, have it revised, or drop it?"
@@ -279,7 +293,8 @@ def _ask_about_quality(draft: Draft, task: Task, critical: list[Finding]) -> Non
         ],
         task_id=task.task_id,
     )
-    draft.move(task, TaskStatus.BLOCKED, reason=question, waits_for=approval.approval_id)
+    feedback = _feedback(serious)
+    draft.move(task, TaskStatus.BLOCKED, reason=question, waits_for=approval.approval_id, feedback=feedback)
 
 
 # -- what can go wrong ---------------------------------------------------------------------------------------
@@ -287,7 +302,9 @@ def _ask_about_quality(draft: Draft, task: Task, critical: list[Finding]) -> Non
 
 def _fail(draft: Draft, failed: Failed) -> None:
     item = _held(draft, failed.item)
-    attempted_at = item.created_at if item.task_id is None else _task_of(draft, item).attempted_at or draft.now
+    attempted_at = item.created_at
+    if item.kind is WorkKind.EXECUTE:
+        attempted_at = _task_of(draft, item).attempted_at or draft.now
     worn_out = failed.kind is FailureKind.TRANSIENT and exhausted(
         attempts=item.attempts, first_attempt_at=attempted_at, now=draft.now
     )
@@ -350,9 +367,9 @@ def _over_budget(draft: Draft, refused: OverBudget) -> None:
         draft.move(task, TaskStatus.DEFERRED, why=refused.reason, reason=refused.reason, waits_for=WAITS_FOR_BUDGET)
         return
     draft.close(item, WorkState.VOID)
-    approval = next(
-        (a for a in draft.open_approvals() if a.kind is ApprovalKind.BUDGET and refused.scope == "goal"), None
-    )
+    of_goal = refused.scope == "goal"
+    asked = (a for a in draft.open_approvals() if a.kind is ApprovalKind.BUDGET and a.task_id is None)
+    approval = next(asked, None) if of_goal else None
     if approval is None:
         approval = draft.ask(
             ApprovalKind.BUDGET,
@@ -361,7 +378,7 @@ def _over_budget(draft: Draft, refused: OverBudget) -> None:
                 (Decision.APPROVE, f"raise the {refused.scope}'s budget by ${refused.ask_usd}"),
                 (Decision.REJECT, "stop here: finished outputs are kept and reported"),
             ],
-            task_id=None if refused.scope == "goal" else task.task_id,
+            task_id=None if of_goal else task.task_id,
             amount_usd=refused.ask_usd,
         )
     draft.move(

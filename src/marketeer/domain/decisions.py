@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from marketeer.domain.approval import DECIDED, Approval, ApprovalKind, ApprovalStatus, Decision
@@ -11,6 +12,7 @@ from marketeer.domain.follow_up import abandon, requeue, superseding, was_skippe
 from marketeer.domain.goal import GoalStatus
 from marketeer.domain.outcome import CancelAsked, Decided, RedoAsked
 from marketeer.domain.task import MAX_PASSES, Task, TaskStatus
+from marketeer.domain.work import WorkKind, WorkState, work_item_id
 
 APPROVED_BY_HUMAN = "approved by a human"
 
@@ -83,7 +85,8 @@ def pause(draft: Draft, *, paused: bool) -> None:
     if draft.goal.status.is_final:
         msg = f"goal {draft.goal.goal_id!r} is already {draft.goal.status.value}"
         raise UsageError(msg)
-    draft.set_goal(paused=paused)
+    if draft.goal.paused is not paused:
+        draft.set_goal(paused=paused)
 
 
 def redo(draft: Draft, asked: RedoAsked) -> None:
@@ -93,20 +96,50 @@ def redo(draft: Draft, asked: RedoAsked) -> None:
     """
     task = draft.tasks[asked.task_id]
     _check_redo(draft, task)
-    if draft.goal.status.is_final:
-        draft.set_goal(pass_number=draft.goal.pass_number + 1, error=None)
-        draft.set_status(GoalStatus.RUNNING, why=f"redo of {task.task_id}")
+    _reopen(draft, why=f"redo of {task.task_id}")
     feedback = f"- [from a human] {asked.note}" if asked.note else None
-    renamed = {task.task_id: _supersede(draft, task, feedback)}
+    # A human has asked for it: whether an upstream output does so too no longer matters.
+    _supersede(draft, replace(task, condition=None), feedback)
+    while lost := [other for other in draft.tasks.values() if _was_lost_with_another(draft, other)]:
+        for other in lost:
+            _supersede(draft, other, None)
     for other in list(draft.tasks.values()):
-        if other.superseded_by or other.task_id in renamed or not (set(other.depends_on) & renamed.keys()):
-            continue
-        if other.status is TaskStatus.CANCELLED and not was_skipped(other):
-            renamed[other.task_id] = _supersede(draft, other, None)
-    for other in list(draft.tasks.values()):
-        depends_on = tuple(renamed.get(d, d) for d in other.depends_on)
+        depends_on = tuple(dict.fromkeys(n for need in other.depends_on for n in _in_place_of(draft, need)))
         if other.status is TaskStatus.PENDING and depends_on != other.depends_on:
             draft.edit(other, "task_rewired", why=f"{task.task_id} is done over", depends_on=depends_on)
+
+
+def _reopen(draft: Draft, *, why: str) -> None:
+    """The goal owes another report: a finished one, and one whose report is owed or being written already."""
+    report = draft.items.get(work_item_id(draft.goal.token, WorkKind.REPORT, draft.goal.pass_number))
+    if report is None and not draft.goal.status.is_final:
+        return
+    if report is not None and report.state.is_open:
+        draft.close(report, WorkState.VOID)
+    draft.set_goal(pass_number=draft.goal.pass_number + 1)
+    if draft.goal.status.is_final:
+        draft.set_goal(error=None, paused=False)
+        draft.set_status(GoalStatus.RUNNING, why=why)
+
+
+def _was_lost_with_another(draft: Draft, task: Task) -> bool:
+    """Cancelled because of a dependency that is being done over."""
+    cancelled = task.status is TaskStatus.CANCELLED and not was_skipped(task) and task.superseded_by is None
+    return cancelled and any(_is_superseded(draft, need) for need in task.depends_on)
+
+
+def _is_superseded(draft: Draft, task_id: str) -> bool:
+    return task_id in draft.tasks and draft.tasks[task_id].superseded_by is not None
+
+
+def _in_place_of(draft: Draft, task_id: str) -> list[str]:
+    """What to depend on by now: the newest pass of a task; of a skipped one, what it depended on itself."""
+    task = draft.tasks.get(task_id)
+    if task is not None and task.superseded_by is not None:
+        return _in_place_of(draft, task.superseded_by)
+    if task is not None and was_skipped(task):
+        return [name for need in task.depends_on for name in _in_place_of(draft, need)]
+    return [task_id]
 
 
 def _check_redo(draft: Draft, task: Task) -> None:
@@ -128,7 +161,7 @@ def _check_redo(draft: Draft, task: Task) -> None:
 def _supersede(draft: Draft, task: Task, feedback: str | None) -> str:
     seq = max(other.seq for other in draft.tasks.values()) + 1
     task_id = f"{draft.goal.token}-{seq:02d}-{task.skill}"
-    draft.edit(task, "task_superseded", superseded_by=task_id)
     new = superseding(task, task_id=task_id, seq=seq, feedback=feedback)
+    draft.edit(draft.tasks[task.task_id], "task_superseded", superseded_by=task_id)
     draft.add(new, why=f"supersedes {task.task_id}")
     return task_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from decimal import Decimal
 
 from marketeer.domain.document import Author, Document, DocumentKind, output_path
 from marketeer.domain.errors import EmptyOutput, ModelRefused, Truncated
@@ -14,7 +15,7 @@ from marketeer.domain.markdown import unwrap
 from marketeer.domain.outcome import Executed, ItemRef
 from marketeer.domain.skill import FOUNDATION_SKILL, Skill
 from marketeer.domain.task import Task
-from marketeer.domain.usage import ModelSpec, Tier
+from marketeer.domain.usage import ModelSpec, Tier, Usage
 from marketeer.domain.work import WorkItem
 from marketeer.engine.ledger import Bought, Ledger
 from marketeer.engine.library import Library
@@ -32,14 +33,15 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one execution made. `cost_usd` and tokens are those of its calls together; `duration_s` is wall time."""
+    """What one execution made. `usage` and `cost_usd` are those of all its calls; `duration_s` is wall time."""
 
     task_id: str
     skill: str
     content: str
     output_path: str
     output_version: int
-    calls: tuple[Call, ...]
+    usage: Usage
+    cost_usd: Decimal
     model: str
     duration_s: float
     truncated: bool
@@ -87,7 +89,9 @@ class Executor:
         result = await self._execute(item, goal, task)
         log.info(
             "execution_done",
-            calls=len(result.calls),
+            model=result.model,
+            cost_usd=str(result.cost_usd),
+            output_tokens=result.usage.output_tokens,
             duration_s=round(result.duration_s, 3),
             truncated=result.truncated,
             learnings_included=len(result.learnings_included),
@@ -103,15 +107,18 @@ class Executor:
     async def _execute(self, item: WorkItem, goal: Goal, task: Task) -> Result:
         started = self._clock.monotonic()
         skill = self._team.skill(task.skill)
-        tier = skill.info.tier
+        tier = await self._ledger.tier(skill.info.tier, goal)
         model = self._team.model(tier)
         gathered = await self._gather(goal, task, skill)
         # A truncated answer that was paid for before a crash is not asked for again at the same limit.
         earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id)
         cut_before = any(call.stop_reason in TRUNCATED_REASONS for call in earlier)
         limits = _limits(skill, model)
-        for attempt, limit in enumerate(limits[1:] if cut_before else limits, start=len(earlier) + 1):
+        calls: list[Call] = []
+        for limit in limits[1:] if cut_before else limits:
+            attempt = len(earlier) + len(calls) + 1
             bought, warnings = await self._call(item, goal, task, gathered, model, tier, limit, attempt)
+            calls.append(bought.call)
             if bought.response.stop_reason not in TRUNCATED_REASONS:
                 break
             log.warning("answer_truncated", limit=limit, stop_reason=bought.response.stop_reason)
@@ -126,10 +133,11 @@ class Executor:
             content=document.content,
             output_path=document.path,
             output_version=document.version,
-            calls=(bought.call,),
+            usage=sum((call.usage for call in calls), Usage()),
+            cost_usd=sum((call.cost_usd for call in calls), Decimal(0)),
             model=bought.response.model,
             duration_s=self._clock.monotonic() - started,
-            truncated=False,
+            truncated=document.truncated,
             learnings_included=gathered.learning_ids,
             missing_inputs=gathered.missing,
             warnings=warnings,

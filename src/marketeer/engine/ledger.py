@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 
+from marketeer.domain.budget import budget_level, tier_at
 from marketeer.domain.document import Document
 from marketeer.domain.errors import ApiUnavailable, BudgetExceeded, ConfigurationError, MarketeerError
 from marketeer.domain.goal import Goal
-from marketeer.domain.ledger import Call, Caps, Refused, Reservation
+from marketeer.domain.ledger import Call, Caps, Refused, Reservation, month_key
 from marketeer.domain.usage import Tier, Usage, token_bound
 from marketeer.domain.work import WorkItem
 from marketeer.engine.api_state import ApiState
@@ -91,6 +92,13 @@ class Ledger:
         self._owner = owner
         self._month_cap_usd = month_cap_usd
         self._api = api
+
+    async def tier(self, wanted: Tier, goal: Goal) -> Tier:
+        """The tier the month's budget leaves for a call that wants this one."""
+        if goal.rehearsal:
+            return wanted
+        spend = await self._store.month_spend(month_key(self._clock.now()))
+        return tier_at(budget_level(settled_usd=spend.settled_usd, cap_usd=self._month_cap_usd), wanted)
 
     async def buy(
         self,

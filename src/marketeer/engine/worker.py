@@ -128,7 +128,6 @@ class Worker:
         try:
             await self._work(item_id)
         except UsageError as exc:
-            log.error("stopped_by_configuration", error=str(exc))
             self.stop(exc)
         except Exception:
             # The step could not even be reported (the store is out of reach): its lease ends, and it is done again.
@@ -214,7 +213,7 @@ class Worker:
             case CapReached():
                 return OverBudget(item=ref, scope=exc.scope, reason=str(exc), until=exc.until, ask_usd=exc.ask_usd)
             case UsageError():
-                log.error("stopped_by_configuration", error=str(exc))
+                log.warning("stopped_by_configuration", error=str(exc))
                 self.stop(exc)
                 return HandedBack(item=ref, reason=str(exc))
             case TransientError():

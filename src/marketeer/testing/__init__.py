@@ -6,6 +6,7 @@
                      (`marketeer.testing.fake_claude`, also `python -m marketeer.testing.fake_claude`)
     Fault, FaultKind what FakeClaude can be told to do wrong (`marketeer.testing.faults`)
     plain_answer     texts of a given length for FakeClaude (`marketeer.testing.answers`)
+    in_memory_office the whole machine in memory (`marketeer.testing.office`)
     forbid_network   makes every attempt to leave this machine an error (`marketeer.testing.guard`)
 
 Names are loaded when first used, so that taking one does not import the others.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # for type checkers only: at run time `__getattr__` below loa
     from marketeer.testing.guard import NetworkForbidden as NetworkForbidden
     from marketeer.testing.guard import forbid_network as forbid_network
     from marketeer.testing.model import ScriptedModel as ScriptedModel
+    from marketeer.testing.office import in_memory_office as in_memory_office
 
 _HOMES = {
     "FakeClaude": "fake_claude",
@@ -36,6 +38,7 @@ _HOMES = {
     "RehearsedAnswers": "answers",
     "ScriptedModel": "model",
     "forbid_network": "guard",
+    "in_memory_office": "office",
     "plain_answer": "answers",
 }
 

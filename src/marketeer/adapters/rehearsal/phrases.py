@@ -212,7 +212,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "A better {metric} without harm elsewhere",
         "A clear next step for {persona}",
     ),
-    "owner": ("human", "The founder", "Marketing", "The {product} team", "Product", "Customer care"),
+    "owner": ("human", "The founder", "Marketing", "The team behind {product}", "Product", "Customer care"),
     "metric": (
         "{metric}",
         "Share of visitors who reach: {conversion}",

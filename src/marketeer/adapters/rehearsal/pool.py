@@ -29,7 +29,7 @@ FALLBACK: dict[str, tuple[str, ...]] = {
     ),
     "rival": ("doing nothing", "a spreadsheet", "the tool already in use"),
     "metric": ("the measure the goal names", "completed first steps", "returning users"),
-    "conversion": ("the first step the goal asks for",),
+    "conversion": ("the first step",),
     "quote": (),
     "objection": (),
     "claim": (),

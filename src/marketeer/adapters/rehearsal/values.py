@@ -73,7 +73,7 @@ class Values:
         for value in islice(self._candidates(rule, place), MAX_TRIES):
             text = value.strip()
             first = first or text
-            if not text or (text.casefold() in place.taken and not text.isdigit()):
+            if not text or (text.casefold() in place.taken and not _may_repeat(text)):
                 continue
             if not any(value_problems(text, rule, unchecked)):
                 return text
@@ -112,6 +112,8 @@ class Values:
         if scale and not rule.max_chars and int(scale[1]) < int(scale[2]) <= 100:
             low, high = int(scale[1]), int(scale[2])
             yield str(high - (place.row + self.rng.randrange(2)) % (high - low + 1))
+        if re.match(r"yes\b", rule.hint.casefold()) and not rule.one_of:
+            yield "yes"
         yield from self._said(rule, name, place)
         if rule.pattern:
             yield from self._patterned(rule.pattern, place)
@@ -214,6 +216,10 @@ class Values:
 
     def _platform(self, place: Place) -> str:
         return _PLATFORMS[place.row % len(_PLATFORMS)]
+
+
+def _may_repeat(text: str) -> bool:
+    return text.isdigit() or text == "yes"
 
 
 def _least(*limits: int | None) -> int | None:

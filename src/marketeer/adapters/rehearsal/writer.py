@@ -134,7 +134,7 @@ class _Writer:
         self.listed = False
         body: list[str] = []
         # What stands under an H3 comes last, or it would swallow the rest.
-        plain = [check for check in section.checks if not isinstance(check, Subsections)]
+        plain = [check for check in section.checks if not isinstance(check, Subsections | Contains)]
         for place, check in enumerate(section.checks):
             if check in plain:
                 body.extend(self._check(check, section.heading, place))
@@ -143,7 +143,8 @@ class _Writer:
                 body.extend(self._subsections(check, section.heading))
         intro = not body or self.order.richness > 0
         lines = [self.pool.sentence(), "", *body] if intro else body
-        yield from self._demanded(section.must_contain, lines)
+        literal = (check.text for check in section.checks if isinstance(check, Contains))
+        yield from self._demanded((*section.must_contain, *literal), lines)
         yield from lines
 
     def _demanded(self, texts: Sequence[str], lines: Sequence[str]) -> Iterator[str]:

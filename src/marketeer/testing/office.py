@@ -1,0 +1,60 @@
+"""The whole machine in memory: a real store and engine, a folderless workspace, a model and a clock of your choice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from marketeer.adapters.sqlite.store import SqliteStore
+from marketeer.adapters.workspace import FileWorkspace
+from marketeer.ports import Clock, ModelClient
+from marketeer.runtime import Office
+from marketeer.settings import Settings, load_settings
+from marketeer.testing.clock import FakeClock
+
+NOWHERE = Path("in-memory-workspace")
+
+
+class MemoryWorkspace(FileWorkspace):
+    """Files are entries of `files`, by relative path."""
+
+    def __init__(self, files: Mapping[str, str] | None = None) -> None:
+        super().__init__(NOWHERE)
+        self.files: dict[str, bytes] = {path: text.encode() for path, text in (files or {}).items()}
+
+    async def read(self, path: str) -> bytes | None:
+        self.resolve(path)
+        return self.files.get(path)
+
+    async def write(self, path: str, content: bytes) -> None:
+        self.resolve(path)
+        self.files[path] = content
+
+    @asynccontextmanager
+    async def work_lock(self, *, scope: str) -> AsyncIterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def in_memory_office(
+    *,
+    model: ModelClient | None = None,
+    clock: Clock | None = None,
+    files: Mapping[str, str] | None = None,
+    settings: Settings | None = None,
+) -> AsyncIterator[Office]:
+    """`files` fill the workspace, such as `{"context/product-marketing-context.md": "..."}`. Without `model` only
+    rehearsals can be worked on. Time is a FakeClock in which every wait is over at once, unless you give a clock."""
+    store = SqliteStore(None)
+    await store.open()
+    try:
+        yield Office(
+            settings=settings or load_settings(workspace_dir=NOWHERE),
+            workspace=MemoryWorkspace(files),
+            store=store,
+            clock=clock or FakeClock(auto=True),
+            model=model,
+        )
+    finally:
+        await store.close()
