@@ -21,6 +21,6 @@ def __getattr__(name: str) -> object:
     if name not in _IN_THE_DOOR:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    from marketeer import door  # noqa: PLC0415 - see the docstring
+    from marketeer import door
 
     return getattr(door, name)

@@ -8,7 +8,7 @@ import sys
 def main() -> int:
     """Run the command line and return its exit code."""
     try:
-        from marketeer.cli.app import main as run  # noqa: PLC0415 - Ctrl-C while importing must end quietly too
+        from marketeer.cli.app import main as run
 
         return run(sys.argv[1:])
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What a user gives, words and files, becomes a Submission; whatever is wrong with it is said before anything is written."""
+"""What a user gives, words and files, becomes a Submission; what is wrong is said before anything is written."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from random import Random
 
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +18,7 @@ from tests.support.player import Player
 STEPS = 80
 
 
-def played(plan: Plan, seed: int, steps: int = STEPS) -> tuple[Play, Player]:
+def played(plan: Plan, seed: int, steps: int) -> tuple[Play, Player]:
     play = Play(plan, goal=a_goal(), external=(FOUNDATION,))
     player = Player(play, Random(seed))  # noqa: S311 - a game, repeatable by its seed
     play.make_plan()
@@ -29,7 +28,7 @@ def played(plan: Plan, seed: int, steps: int = STEPS) -> tuple[Play, Player]:
     return play, player
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=plans(), seed=st.integers(0, 2**32), steps=st.integers(0, STEPS))
 def test_every_law_holds_at_every_step_and_the_goal_ends_when_everybody_does_their_part(
     plan: Plan, seed: int, steps: int
@@ -39,7 +38,7 @@ def test_every_law_holds_at_every_step_and_the_goal_ends_when_everybody_does_the
     assert play.goal.status.is_final
 
 
-@settings(max_examples=30)
+@settings(max_examples=100)
 @given(plan=plans())
 def test_a_goal_where_nothing_goes_wrong_completes(plan: Plan) -> None:
     play, player = played(plan, 0, steps=0)

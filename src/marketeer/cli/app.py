@@ -83,7 +83,7 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
+def _version(wanted: bool) -> None:
     if wanted:
         output.say(f"{PROGRAM} {__version__}")
         raise typer.Exit
@@ -133,6 +133,3 @@ def _plain(error: typer.TyperException, argv: Sequence[str]) -> str:
     if option is not None and argv[:1] == ["start"]:
         advice += "; a goal that begins with a dash goes behind `--`"
     return f"{text[:1].lower()}{text[1:]}; {advice}"
-
-
-

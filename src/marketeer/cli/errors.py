@@ -64,7 +64,7 @@ def code_of(error: BaseException) -> int:
 
 def report(error: BaseException, *, as_json: bool) -> int:
     """Say what went wrong; returns the exit code."""
-    error = _innermost(error)
+    error = innermost(error)
     line = _line(error)
     if as_json:
         found = error.document if isinstance(error, GoalTrouble) else NO_GOAL_DOCUMENT
@@ -75,7 +75,7 @@ def report(error: BaseException, *, as_json: bool) -> int:
     return code_of(error)
 
 
-def _innermost(error: BaseException) -> BaseException:
+def innermost(error: BaseException) -> BaseException:
     """Task groups wrap what went wrong; the first of our own errors in there is what to tell."""
     while isinstance(error, BaseExceptionGroup):
         ours = error.subgroup(MarketeerError)
@@ -95,7 +95,7 @@ def _line(error: BaseException) -> str:
 
 
 def _wants_traceback() -> bool:
-    from marketeer.settings import load_settings  # noqa: PLC0415 - costly, and rarely needed
+    from marketeer.settings import load_settings
 
     try:
         return load_settings().log_level == "debug"

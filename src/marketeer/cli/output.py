@@ -36,7 +36,7 @@ def document(content: Mapping[str, Any]) -> None:
 
 
 def error_line(text: str) -> None:
-    """`marketeer: <what>; <what to do>`, always one line. The end says what to do, so what is too long is cut before it."""
+    """`marketeer: <what>; <what to do>`, always one line; what is too long is cut in the middle, as the end advises."""
     line = " ".join(text.split())
     if len(line) > LONGEST_ERROR:
         line = f"{line[: LONGEST_ERROR // 2]} ... {line[-LONGEST_ERROR // 2 :]}"

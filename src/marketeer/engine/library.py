@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from marketeer.domain.document import CONTEXT_PATH, Author, Document, DocumentKind, tree_path
+from marketeer.domain.task import TaskStatus
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Store, Workspace
 
@@ -36,19 +37,35 @@ class Library:
     async def in_force(self, path: str, version: int | None = None) -> Document | None:
         """The pinned version (None: the newest), or what a human has put in its place since."""
         await self.look(path)
-        newest = await self._store.document(path)
-        if version is None or newest is None:
-            return newest
-        if newest.author is Author.HUMAN and newest.version > version:
-            return newest
-        return await self._store.document(path, version)
+        found = await self._store.document(path)
+        while found is not None and version is not None and found.version > version:
+            if found.author is Author.HUMAN:
+                break
+            found = await self._store.document(path, found.version - 1)
+        return found
 
     async def product_context(self, *, rehearsal: bool) -> Document | None:
         """The product context in force. A rehearsal reads the real one, and its own where there is none."""
-        real = await self.in_force(CONTEXT_PATH)
+        real = await self._approved_context(CONTEXT_PATH)
         if real is not None or not rehearsal:
             return real
-        return await self.in_force(tree_path(CONTEXT_PATH, rehearsal=True))
+        return await self._approved_context(tree_path(CONTEXT_PATH, rehearsal=True))
+
+    async def _approved_context(self, path: str) -> Document | None:
+        """The newest version that a human wrote or a review approved: cut, rejected or unread ones bind nobody."""
+        await self.look(path)
+        found = await self._store.document(path)
+        while found is not None and not await self._is_adopted(found, approved=True):
+            found = await self._store.document(path, found.version - 1)
+        return found
+
+    async def _is_adopted(self, document: Document, *, approved: bool = False) -> bool:
+        """Whether its task has taken this version for its output (and, when asked, seen it approved)."""
+        made_by_task = document.kind in (DocumentKind.OUTPUT, DocumentKind.CONTEXT)
+        if document.author is Author.HUMAN or not made_by_task or document.task_id is None:
+            return True
+        task = await self._store.find_task(document.task_id)
+        return task.output_version == document.version and (not approved or task.status is TaskStatus.APPROVED)
 
     async def look(self, path: str) -> bool:
         """Take in a human's edit of the file. True when the file is a human's and must not be overwritten."""
@@ -88,9 +105,16 @@ class Library:
         warning = f"{path} was empty or not readable text: kept as {path}.rejected"
         self.warnings.append(warning)
         log.warning("file_rejected", path=path)
-        newest = await self._store.document(path)
-        if newest is not None:
-            await self._workspace.write(path, newest.content.encode())
+        belongs = await self._newest_adopted(path)
+        if belongs is not None:
+            await self._workspace.write(path, belongs.content.encode())
+
+    async def _newest_adopted(self, path: str) -> Document | None:
+        """What the file should hold: a version that no task adopted stays in the store."""
+        found = await self._store.document(path)
+        while found is not None and not await self._is_adopted(found):
+            found = await self._store.document(path, found.version - 1)
+        return found
 
     async def mirror(self, path: str, version: int) -> None:
         """Write a stored version to its file, unless a human's version lies there."""
@@ -109,11 +133,11 @@ class Library:
 
     async def restore(self, path: str) -> None:
         """Take in an edit, or rewrite a file that is missing or torn."""
-        newest = await self._store.document(path)
-        if await self.look(path) or newest is None:
+        if await self.look(path):
             return
-        if await self._workspace.read(path) != newest.content.encode() and not newest.truncated:
-            await self._workspace.write(path, newest.content.encode())
+        belongs = await self._newest_adopted(path)
+        if belongs is not None and await self._workspace.read(path) != belongs.content.encode():
+            await self._workspace.write(path, belongs.content.encode())
 
 
 def _readable(content: bytes) -> str | None:

@@ -33,6 +33,12 @@ def _update_sql(table: str, columns: Iterable[str], where: str) -> str:
     return f"UPDATE {table} SET {', '.join(f'{c} = :{c}' for c in columns)} WHERE {where}"
 
 
+def _put_sql(table: str, columns: Iterable[str], *, key: str) -> str:
+    """Insert, or update in place: a row that is replaced would lose its place among equally old ones."""
+    names = list(columns)
+    return f"{insert_sql(table, names)} ON CONFLICT ({key}) DO UPDATE SET {', '.join(f'{n} = :{n}' for n in names)}"
+
+
 _TASK_COLUMNS = (*TASKS.columns, "rehearsal", "elsewhere")
 _ITEM_COLUMNS = (*ITEMS.columns, "queue_priority")
 _INSERT_GOAL = insert_sql("goals", GOALS.columns)
@@ -43,8 +49,8 @@ _UPDATE_TASK = _update_sql(
     _TASK_COLUMNS,
     "task_id = :task_id AND status = :before_status AND generation = :before_generation",
 )
-_PUT_ITEM = insert_sql("work_items", _ITEM_COLUMNS, verb="INSERT OR REPLACE")
-_PUT_APPROVAL = insert_sql("approvals", APPROVALS.columns, verb="INSERT OR REPLACE")
+_PUT_ITEM = _put_sql("work_items", _ITEM_COLUMNS, key="work_item_id")
+_PUT_APPROVAL = _put_sql("approvals", APPROVALS.columns, key="approval_id")
 _PUT_LEARNING = insert_sql("learnings", LEARNINGS.columns, verb="INSERT OR IGNORE")
 _INSERT_ENTRY = (
     "INSERT INTO journal (goal_id, at, what, who, task_id, why, data)"
@@ -70,7 +76,7 @@ def write_change(connection: sqlite3.Connection, change: Change) -> None:
 def _write_goal(connection: sqlite3.Connection, goal: Goal) -> None:
     row = GOALS.row(goal)
     if goal.version == 1:
-        connection.execute(_INSERT_GOAL, row)
+        _insert(connection, _INSERT_GOAL, row, f"goal {goal.goal_id!r}")
     elif connection.execute(_UPDATE_GOAL, row).rowcount != 1:
         msg = f"goal {goal.goal_id!r} changed meanwhile"
         raise Conflict(msg)
@@ -81,13 +87,21 @@ def _write_task(connection: sqlite3.Connection, change: TaskChange, goal: Goal) 
     row["rehearsal"] = int(goal.rehearsal)
     row["elsewhere"] = next((d for d in change.after.depends_on if not d.startswith(f"{goal.token}-")), None)
     if change.before is None:
-        connection.execute(_INSERT_TASK, row)
+        _insert(connection, _INSERT_TASK, row, f"task {change.after.task_id!r}")
         return
     row["before_status"] = change.before.status.value
     row["before_generation"] = change.before.generation
     if connection.execute(_UPDATE_TASK, row).rowcount != 1:
         msg = f"task {change.after.task_id!r} is not {change.before.status.value} any more"
         raise Conflict(msg)
+
+
+def _insert(connection: sqlite3.Connection, sql: str, row: dict[str, Any], what: str) -> None:
+    try:
+        connection.execute(sql, row)
+    except sqlite3.IntegrityError as exc:
+        msg = f"{what} exists already"
+        raise Conflict(msg) from exc
 
 
 def _entry_row(entry: JournalEntry) -> dict[str, Any]:

@@ -51,7 +51,13 @@ class Database:
             target=self._run, args=(loop, opened, prepare), name="marketeer-database", daemon=True
         )
         self._thread.start()
-        await opened
+        try:
+            await opened
+        except BaseException:
+            # Nobody serves a store that was not opened: whoever asks it is told so, and need not close it.
+            self._jobs.put(None)
+            self._thread = None
+            raise
 
     async def close(self) -> None:
         """Finish what is queued, then end the thread."""
@@ -86,9 +92,10 @@ class Database:
     ) -> None:
         try:
             with contextlib.ExitStack() as stack:
-                connection = stack.enter_context(contextlib.closing(self._connect()))
                 lock = stack.enter_context(self._lock_file())
+                # Turning on the WAL does not wait for another process that does the same: the lock does.
                 with _locked(lock):
+                    connection = stack.enter_context(contextlib.closing(self._connect()))
                     prepare(connection)
                 loop.call_soon_threadsafe(_resolve, opened, None, None)
                 self._serve(connection, lock)
@@ -144,8 +151,7 @@ class Database:
                 with _locked(lock):
                     self._write_batch(connection, batch)
             else:
-                for job in batch:
-                    _run_read(connection, job)
+                _read_batch(connection, batch)
         except Exception as exc:  # noqa: BLE001 - the whole batch failed: every caller is told
             for job in batch:
                 job.error = exc
@@ -166,6 +172,17 @@ class Database:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _read_batch(connection: sqlite3.Connection, batch: list[_Job]) -> None:
+    """In one transaction, so that no other process's commit falls between two statements of a job."""
+    connection.execute("BEGIN")
+    try:
+        for job in batch:
+            _run_read(connection, job)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _run_read(connection: sqlite3.Connection, job: _Job) -> None:
@@ -222,7 +239,7 @@ def translated(exc: BaseException, path: Path | None) -> BaseException:
         )
     elif "full" in text:
         error = StoreUnavailable(f"cannot write {name}: the disk is full; free some space, nothing is lost")
-    elif "readonly" in text or "unable to open" in text or isinstance(exc, PermissionError):
+    elif "readonly" in text or "unable to open" in text or isinstance(exc, (PermissionError, FileNotFoundError)):
         error = ConfigurationError(f"cannot write {name} ({text}): make the workspace writable")
     else:
         error = StoreUnavailable(f"{name}: {text}")

@@ -1,0 +1,116 @@
+"""What a human decides: answers, redo, cancel, pause. Each is one commit; whoever works here hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+
+from marketeer.cli import output
+from marketeer.cli.common import (
+    Call,
+    GoalArgument,
+    JsonOption,
+    NoteOption,
+    RequiredNote,
+    WorkspaceOption,
+    called,
+    find_goal,
+    run,
+    user_name,
+)
+from marketeer.cli.working import covers
+from marketeer.domain.approval import Decision
+from marketeer.domain.goal import Goal, GoalStatus
+from marketeer.engine.summary import goal_document
+from marketeer.runtime import Office, open_office, open_reader
+
+ApprovalArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="A question's id, or its beginning; `marketeer approvals` lists them.")
+]
+TaskArgument = Annotated[
+    str, typer.Argument(metavar="TASK", help="A task's id, or its beginning; `marketeer show GOAL` lists them.")
+]
+
+
+def approve(
+    approval: ApprovalArgument, note: NoteOption = None, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> int:
+    """Answer a question with yes."""
+    return _decide(called(workspace, as_json=as_json), approval, Decision.APPROVE, note)
+
+
+def revise(
+    approval: ApprovalArgument, note: RequiredNote, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> int:
+    """Answer a question by asking for one more revision."""
+    return _decide(called(workspace, as_json=as_json), approval, Decision.REVISE, note)
+
+
+def reject(
+    approval: ApprovalArgument, note: NoteOption = None, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> int:
+    """Answer a question with no."""
+    return _decide(called(workspace, as_json=as_json), approval, Decision.REJECT, note)
+
+
+def redo(task: TaskArgument, note: RequiredNote, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Have a finished task done over."""
+
+    async def ask(office: Office) -> Goal:
+        return await office.redo(task, note=note, by=user_name())
+
+    return run(_change(called(workspace, as_json=as_json), ask, f"{task} will be done over"))
+
+
+def cancel(goal: GoalArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """End a goal now; what is finished is kept."""
+
+    async def ask(office: Office) -> Goal:
+        found = await find_goal(office.store, goal)
+        return await office.cancel(found.goal_id, by=user_name())
+
+    return run(_change(called(workspace, as_json=as_json), ask, "cancelled; finished outputs are kept"))
+
+
+def pause(goal: GoalArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Hold a goal: nothing new of it is begun."""
+    return run(_change(called(workspace, as_json=as_json), _pausing(goal, paused=True), "paused"))
+
+
+def unpause(goal: GoalArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Let a paused goal go on."""
+    return run(_change(called(workspace, as_json=as_json), _pausing(goal, paused=False), "no longer paused"))
+
+
+def _pausing(text: str, *, paused: bool) -> Callable[[Office], Awaitable[Goal]]:
+    async def ask(office: Office) -> Goal:
+        found = await find_goal(office.store, text)
+        return await office.pause(found.goal_id, paused=paused, by=user_name())
+
+    return ask
+
+
+def _decide(call: Call, approval_id: str, decision: Decision, note: str | None) -> int:
+    async def ask(office: Office) -> Goal:
+        return await office.decide(approval_id, decision, note=note, by=user_name())
+
+    words = {Decision.APPROVE: "approved", Decision.REVISE: "sent back for revision", Decision.REJECT: "rejected"}
+    return run(_change(call, ask, f"{approval_id} {words[decision]}"))
+
+
+async def _change(call: Call, ask: Callable[[Office], Awaitable[Goal]], done: str) -> int:
+    """Commit it, say so, and say what to run when nobody works here to go on with it."""
+    async with open_reader(call.settings):
+        pass  # There must be a workspace already: a decision never makes one.
+    async with open_office(call.settings) as office:
+        goal = await ask(office)
+        if call.as_json:
+            output.document(await goal_document(office.store, goal.goal_id, office.clock))
+        else:
+            output.say(f"{done} (goal {goal.goal_id}: {goal.status.value})")
+        worked_on = covers(office.workspace.worker() or {}, goal.goal_id)
+        if not worked_on and not goal.status.is_final and goal.status is not GoalStatus.PAUSED:
+            (output.note if call.as_json else output.say)(f"now run: {call.command(f'resume {goal.goal_id}')}")
+    return 0

@@ -1,0 +1,230 @@
+"""`marketeer doctor`: what is there, what is missing and what is wrong, each with its remedy."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from marketeer.adapters.system_clock import SystemClock
+from marketeer.adapters.workspace import FileWorkspace
+from marketeer.cli import output, text
+from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, run
+from marketeer.cli.live_check import LEAST_BUDGET_USD, live_call
+from marketeer.domain.document import CONTEXT_PATH
+from marketeer.domain.errors import MarketeerError
+from marketeer.domain.ledger import month_key
+from marketeer.domain.product_context import parse_context
+from marketeer.domain.usage import Tier
+from marketeer.runtime import load_workspace_team, open_reader
+from marketeer.settings import unknown_variables
+
+LEAST_PYTHON = (3, 11)
+LEAST_FREE_BYTES = 200_000_000
+OPTION_VARIABLES = ("MARKETEER_PRIORITY", "MARKETEER_BUDGET")
+DEFAULT_API = "the public Claude API"
+
+
+class State(StrEnum):
+    OK = "ok"
+    MISSING = "missing"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing looked at. `remedy` is empty when nothing need be done."""
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def doctor(
+    live: Annotated[
+        bool, typer.Option("--live", help="Make one small call to the cheapest model and say what it cost.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say in plain words what is missing or wrong here."""
+    checks = run(_examine(workspace, as_json=as_json, live=live))
+    wrong = [check for check in checks if check.state is State.WRONG]
+    if as_json:
+        rows: list[dict[str, Any]] = [{**asdict(check), "state": check.state.value} for check in checks]
+        output.document({"ok": not wrong, "checks": rows})
+    else:
+        for line in _lines(checks, wrong):
+            output.say(line)
+    return 2 if wrong else 0
+
+
+def _lines(checks: list[Check], wrong: list[Check]) -> list[str]:
+    names = max(len(check.name) for check in checks)
+    lines = [
+        f"{check.state.value:<7}  {check.name:<{names}}  {check.found}{f'; {check.remedy}' if check.remedy else ''}"
+        for check in checks
+    ]
+    keyless = any(check.name == "key" and check.state is State.MISSING for check in checks)
+    end = f"{text.counted(len(wrong), 'thing')} to mend." if wrong else "Nothing is wrong."
+    return [*lines, "", f"{end} Real goals cannot run without a key; rehearsals can." if keyless else end]
+
+
+async def _examine(workspace: str | None, *, as_json: bool, live: bool) -> list[Check]:
+    checks = [_python()]
+    try:
+        call = called(workspace, as_json=as_json)
+    except MarketeerError as exc:
+        return [*checks, Check(name="settings", state=State.WRONG, found=str(exc))]
+    checks.append(Check(name="settings", state=State.OK, found="every value is valid"))
+    for look in (_workspace, _key, _models, _team_files, _context, _disk):
+        checks += _guarded(look.__name__.strip("_").replace("_", " "), look, call)
+    checks += [check async for check in _store(call)]
+    checks += _others(call)
+    if live:
+        checks.append(await _live(call))
+    return checks
+
+
+def _guarded(name: str, look: Callable[[Call], Iterator[Check]], call: Call) -> list[Check]:
+    try:
+        return list(look(call))
+    except (MarketeerError, OSError) as exc:
+        return [Check(name=name, state=State.WRONG, found=str(exc))]
+
+
+def _python() -> Check:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info[:2] >= LEAST_PYTHON:
+        return Check(name="python", state=State.OK, found=version)
+    return Check(name="python", state=State.WRONG, found=version, remedy="install Python 3.11 or newer")
+
+
+def _workspace(call: Call) -> Iterator[Check]:
+    place = FileWorkspace(call.settings.workspace_dir)
+    place.check()
+    shown = text.shown_path(place.root)
+    if place.root.is_dir():
+        yield Check(name="workspace", state=State.OK, found=f"{shown} is there and can be written")
+    else:
+        remedy = f"run `{call.command('init')}`, or just start: the first goal makes it"
+        yield Check(name="workspace", state=State.MISSING, found=f"{shown} does not exist yet", remedy=remedy)
+
+
+def _key(call: Call) -> Iterator[Check]:
+    settings = call.settings
+    if settings.anthropic_api_key is None:
+        remedy = "set it (or ANTHROPIC_API_KEY_FILE), or use --rehearse"
+        yield Check(name="key", state=State.MISSING, found="ANTHROPIC_API_KEY is not set", remedy=remedy)
+    else:
+        yield Check(name="key", state=State.OK, found="ANTHROPIC_API_KEY is set")
+    yield Check(name="server", state=State.OK, found=_masked(settings.anthropic_base_url) or DEFAULT_API)
+
+
+def _masked(address: str | None) -> str:
+    """Without a password that may be part of it."""
+    return re.sub(r"//[^/@]*@", "//***@", address or "")
+
+
+def _models(call: Call) -> Iterator[Check]:
+    team = load_workspace_team(call.settings)
+    names = [f"{tier.value} is {team.model(tier).model_id}" for tier in Tier]
+    yield Check(name="models", state=State.OK, found=f"{', '.join(names)}; all have a price")
+
+
+def _team_files(call: Call) -> Iterator[Check]:
+    team = load_workspace_team(call.settings)
+    team.validate()
+    own = "with files of your own" if team.has_own_files else "the built-in team"
+    count = text.counted(len(team.skill_names()), "skill")
+    plans = text.counted(len(team.pipelines()), "pipeline")
+    yield Check(name="team files", state=State.OK, found=f"{count} and {plans}, {own}")
+
+
+def _context(call: Call) -> Iterator[Check]:
+    path: Path = call.settings.workspace_dir / CONTEXT_PATH
+    if not path.is_file():
+        remedy = f"write {text.shown_path(path)}, or let the first goal draft it"
+        yield Check(name="context", state=State.MISSING, found="there is no product context", remedy=remedy)
+        return
+    context = parse_context(path.read_text("utf-8", errors="replace"))
+    if context.unknown_sections:
+        remedy = "fill them in: every deliverable rests on them"
+        found = f"unknown or empty: {', '.join(context.unknown_sections)}"
+        yield Check(name="context", state=State.MISSING, found=found, remedy=remedy)
+    else:
+        sections = text.counted(len(context.sections), "section")
+        yield Check(name="context", state=State.OK, found=f"{context.product or 'product context'}, {sections}")
+
+
+def _disk(call: Call) -> Iterator[Check]:
+    place = call.settings.workspace_dir.resolve()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    found = f"{free / 1e9:,.1f} GB free"
+    if free < LEAST_FREE_BYTES:
+        yield Check(name="disk", state=State.WRONG, found=found, remedy="make room before work begins")
+    else:
+        yield Check(name="disk", state=State.OK, found=found)
+
+
+async def _store(call: Call) -> AsyncIterator[Check]:
+    """The database, and what it says of the month's money."""
+    budget = call.settings.budget_monthly
+    spent = Decimal(0)
+    place = FileWorkspace(call.settings.workspace_dir)
+    if place.exists:
+        try:
+            spent = await _spent(call)
+        except MarketeerError as exc:
+            yield Check(name="database", state=State.WRONG, found=str(exc))
+            return
+        yield Check(name="database", state=State.OK, found="opens and answers")
+    left = f"{text.dollars(max(Decimal(0), budget - spent))} of {text.dollars(budget)} left this month"
+    remedy = "" if spent < budget else "raise BUDGET_MONTHLY, or wait for the next month"
+    state = State.OK if spent < budget else State.MISSING
+    yield Check(name="budget", state=state, found=left, remedy=remedy)
+
+
+async def _spent(call: Call) -> Decimal:
+    async with open_reader(call.settings) as reader:
+        spend = await reader.store.month_spend(month_key(reader.clock.now()))
+        return spend.settled_usd + spend.reserved_usd
+
+
+def _others(call: Call) -> Iterator[Check]:
+    unknown = unknown_variables(OPTION_VARIABLES)
+    if unknown:
+        remedy = "nothing reads them: correct the spelling or remove them"
+        yield Check(name="variables", state=State.WRONG, found=f"unknown: {', '.join(unknown)}", remedy=remedy)
+    unused = {
+        "REDIS_URL or REDIS_HOST": call.settings.redis_address(),
+        "DATABASE_URL": call.settings.database_url,
+    }
+    for name, value in unused.items():
+        if value is not None:
+            found = f"{name} is set, but this version works without it and does not use it yet"
+            yield Check(name="not used", state=State.OK, found=found)
+
+
+async def _live(call: Call) -> Check:
+    place = FileWorkspace(call.settings.workspace_dir)
+    try:
+        left = call.settings.budget_monthly - (await _spent(call) if place.exists else Decimal(0))
+        if left < LEAST_BUDGET_USD:
+            remedy = "raise BUDGET_MONTHLY"
+            found = f"less than {text.dollars(LEAST_BUDGET_USD)} of the month's budget is left"
+            return Check(name="live call", state=State.WRONG, found=found, remedy=remedy)
+        return Check(name="live call", state=State.OK, found=await live_call(call.settings, SystemClock()))
+    except MarketeerError as exc:
+        return Check(name="live call", state=State.WRONG, found=str(exc))

@@ -1,0 +1,69 @@
+"""From a stored goal to its end: the work, then the summary or document, and the exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from marketeer.cli import output, text
+from marketeer.cli.common import Call, progress_line
+from marketeer.cli.errors import GoalTrouble, innermost
+from marketeer.cli.outcome import exit_code
+from marketeer.cli.summary import gather, summary
+from marketeer.cli.working import Desk, Stopper, carry_out
+from marketeer.domain.errors import MarketeerError, WorkspaceBusy
+from marketeer.domain.submission import Submission
+from marketeer.engine.summary import goal_document
+from marketeer.logs import configure_logs
+from marketeer.runtime import Office
+
+
+def begin_logs(call: Call) -> None:
+    """From here on work is done, and work is logged."""
+    settings = call.settings
+    configure_logs(settings.log_level, settings.log_format, settings.secrets(), quiet=not settings.log_level_given)
+
+
+def shown_workspace(call: Call) -> str:
+    return text.shown_path(Path(call.settings.workspace_dir))
+
+
+async def submit_and_finish(call: Call, office: Office, submission: Submission) -> int:
+    after = await office.store.journal_end()
+    stopper = Stopper(call.settings.shutdown_grace_s, office.doorbell.ring)
+    with stopper.listening():
+        goal = await office.submit(submission)
+        progress_line(call, f"goal {goal.goal_id}{' (rehearsal)' if goal.rehearsal else ''}")
+        return await finish(Desk(call=call, office=office, stopper=stopper), goal.goal_id, after=after)
+
+
+async def finish(desk: Desk, goal_id: str, *, after: int) -> int:
+    """Carry the goal out and say how it stands. Raises GoalTrouble for what only the user can mend."""
+    try:
+        await carry_out(desk, goal_id, after=after)
+    except (MarketeerError, BaseExceptionGroup) as exc:
+        raise await _trouble(desk, goal_id, exc) from exc
+    return await tell(desk, goal_id)
+
+
+async def tell(desk: Desk, goal_id: str) -> int:
+    """The document or the summary, and the exit code."""
+    call, store = desk.call, desk.office.store
+    facts = await gather(call, store, desk.office.clock, goal_id)
+    code = exit_code(facts.goal, facts.tasks, interrupted=desk.stopper.asked.is_set())
+    if call.as_json:
+        output.document(await goal_document(store, goal_id, desk.office.clock))
+    else:
+        for line in ["", *summary(call, facts)]:
+            output.say(line)
+    if desk.stopper.asked.is_set() and not facts.goal.status.is_final:
+        output.note(f"marketeer: interrupted; resume with: {call.command(f'resume {goal_id}')}")
+    return code
+
+
+async def _trouble(desk: Desk, goal_id: str, error: BaseException) -> BaseException:
+    error = innermost(error)
+    if not isinstance(error, MarketeerError):
+        return error
+    when = "when that process has ended" if isinstance(error, WorkspaceBusy) else "then"
+    advice = f"the goal is stored, {when} run `{desk.call.command(f'resume {goal_id}')}`"
+    return GoalTrouble(error, advice, await goal_document(desk.office.store, goal_id, desk.office.clock))

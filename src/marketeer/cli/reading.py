@@ -1,0 +1,228 @@
+"""Commands that only read: status, show, approvals, pipelines, skills. They import nothing that works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from marketeer.adapters.system_clock import SystemClock
+from marketeer.adapters.workspace import FileWorkspace
+from marketeer.cli import output, showing, text
+from marketeer.cli.common import Call, GoalArgument, JsonOption, WorkspaceOption, called, find_goal, run
+from marketeer.cli.summary import questions
+from marketeer.domain.approval import Approval, ApprovalStatus
+from marketeer.domain.goal import Goal
+from marketeer.domain.ledger import Spend, month_key
+from marketeer.domain.task import Task, TaskStatus
+from marketeer.engine.summary import goal_document
+from marketeer.ports import Store
+from marketeer.runtime import load_workspace_team, open_reader
+
+SHOWN_GOALS = 20
+ALL_GOALS = 1_000_000
+
+
+def status(
+    show_all: Annotated[bool, typer.Option("--all", help=f"Every goal, not only the last {SHOWN_GOALS}.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show goals and their progress, what waits on you, and spend against the budget."""
+    call = called(workspace, as_json=as_json)
+    content = run(_status(call, ALL_GOALS if show_all else SHOWN_GOALS))
+    if as_json:
+        output.document(content)
+    else:
+        _say_lines(_status_lines(call, content))
+    return 0
+
+
+async def _status(call: Call, limit: int) -> dict[str, Any]:
+    place = FileWorkspace(call.settings.workspace_dir)
+    place.check()
+    month = month_key(SystemClock().now())
+    if not place.exists:
+        return _status_document([], [], _spend_dict(call, month, Spend()), None)
+    async with open_reader(call.settings) as reader:
+        store = reader.store
+        goals = [await _goal_row(store, goal) for goal in await store.goals(limit=limit)]
+        asked = await store.approvals(status=ApprovalStatus.OPEN)
+        spend = await store.month_spend(month)
+        return _status_document(goals, asked, _spend_dict(call, month, spend), place.worker())
+
+
+def _status_document(
+    goals: list[dict[str, Any]], asked: Sequence[Approval], spend: dict[str, Any], worker: dict[str, object] | None
+) -> dict[str, Any]:
+    return {
+        "goals": goals,
+        "approvals": [approval_dict(approval) for approval in asked],
+        "spend": spend,
+        "worker": {"pid": worker.get("pid"), "scope": worker.get("scope")} if worker is not None else None,
+    }
+
+
+async def _goal_row(store: Store, goal: Goal) -> dict[str, Any]:
+    tasks = [task for task in await store.tasks(goal.goal_id) if _counts(task)]
+    bill = await store.goal_bill(goal.goal_id)
+    return {
+        "goal_id": goal.goal_id,
+        "description": goal.description,
+        "status": goal.status.value,
+        "category": goal.category.value if goal.category else None,
+        "pipeline": goal.pipeline,
+        "priority": goal.priority.value if goal.priority else None,
+        "rehearsal": goal.rehearsal,
+        "tasks_total": len(tasks),
+        "tasks_completed": sum(task.status is TaskStatus.APPROVED for task in tasks),
+        "tasks_failed": sum(task.status is TaskStatus.FAILED for task in tasks),
+        "cost_usd": float(bill.total.settled_usd),
+        "created_at": goal.created_at.isoformat(),
+        "finished_at": goal.finished_at.isoformat() if goal.finished_at else None,
+    }
+
+
+def _counts(task: Task) -> bool:
+    """Neither done over nor skipped as not needed."""
+    return task.superseded_by is None and not (task.reason or "").startswith("skipped:")
+
+
+def _spend_dict(call: Call, month: str, spend: Spend) -> dict[str, Any]:
+    return {
+        "month": month,
+        "settled_usd": float(spend.settled_usd),
+        "reserved_usd": float(spend.reserved_usd),
+        "budget_usd": float(call.settings.budget_monthly),
+    }
+
+
+def approval_dict(approval: Approval) -> dict[str, Any]:
+    return {
+        "approval_id": approval.approval_id,
+        "goal_id": approval.goal_id,
+        "task_id": approval.task_id,
+        "kind": approval.kind.value,
+        "question": approval.question,
+        "choices": [{"decision": decision.value, "effect": effect} for decision, effect in approval.choices],
+        "amount_usd": float(approval.amount_usd) if approval.amount_usd is not None else None,
+        "created_at": approval.created_at.isoformat(),
+    }
+
+
+def _status_lines(call: Call, content: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
+    if not content["goals"]:
+        lines.append(f'No goals here yet; begin one with: {call.command("start")} "Increase signup conversion by 20%"')
+    else:
+        header = ("GOAL", "STATUS", "DONE", "COST", "WHAT")
+        lines += text.table([header, *(_status_row(goal) for goal in content["goals"])])
+    if content["approvals"]:
+        lines += ["", "Waiting for you (marketeer approvals shows how to answer):"]
+        rows = [(item["approval_id"], text.one_line(item["question"])) for item in content["approvals"]]
+        lines += text.table(rows, indent="  ")
+    if content["worker"]:
+        lines += ["", f"Process {content['worker']['pid']} is at work here ({_scope(content['worker']['scope'])})."]
+    spend = content["spend"]
+    reserved = f", {text.dollars(spend['reserved_usd'])} reserved" if spend["reserved_usd"] else ""
+    budget = text.dollars(spend["budget_usd"])
+    return [*lines, "", f"Spent in {spend['month']}: {text.dollars(spend['settled_usd'])} of {budget}{reserved}"]
+
+
+def _scope(scope: object) -> str:
+    return "on all goals" if scope == "all" else f"on {scope}"
+
+
+def _status_row(goal: dict[str, Any]) -> tuple[str, ...]:
+    cost = text.dollars(goal["cost_usd"])
+    return (
+        goal["goal_id"],
+        goal["status"],
+        f"{goal['tasks_completed']}/{goal['tasks_total']}",
+        f"({cost})" if goal["rehearsal"] else cost,
+        f"{'[rehearsal] ' if goal['rehearsal'] else ''}{text.one_line(goal['description'])}",
+    )
+
+
+def show(goal: GoalArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Show one goal: plan, tasks, reviews, cost and journal."""
+    return run(_show(called(workspace, as_json=as_json), goal))
+
+
+async def _show(call: Call, text_of_goal: str) -> int:
+    async with open_reader(call.settings) as reader:
+        goal = await find_goal(reader.store, text_of_goal)
+        if call.as_json:
+            output.document(await goal_document(reader.store, goal.goal_id, reader.clock))
+        else:
+            _say_lines(await showing.goal_lines(call, reader.store, reader.clock, goal.goal_id))
+    return 0
+
+
+def approvals(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """List the questions that wait on you."""
+    return run(_approvals(called(workspace, as_json=as_json)))
+
+
+async def _approvals(call: Call) -> int:
+    place = FileWorkspace(call.settings.workspace_dir)
+    place.check()
+    asked: Sequence[Approval] = ()
+    if place.exists:
+        async with open_reader(call.settings) as reader:
+            asked = await reader.store.approvals(status=ApprovalStatus.OPEN)
+    if call.as_json:
+        output.document({"approvals": [approval_dict(approval) for approval in asked]})
+    elif not asked:
+        output.say("Nothing waits for you.")
+    else:
+        _say_lines(questions(call, asked, goal_id=None)[1:])
+    return 0
+
+
+def pipelines(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """List the named plans that `start --pipeline` takes."""
+    team = load_workspace_team(called(workspace, as_json=as_json).settings)
+    rows = [
+        {
+            "name": pipe.name,
+            "aliases": list(pipe.aliases),
+            "category": pipe.category.value,
+            "priority": pipe.priority.value,
+            "recurring": pipe.recurring,
+            "description": pipe.description,
+            "phases": [
+                {"name": phase.name, "skills": [step.skill for step in phase.steps if step.skill]}
+                for phase in pipe.phases
+            ],
+        }
+        for pipe in team.pipelines()
+    ]
+    if as_json:
+        output.document({"pipelines": rows})
+    else:
+        listed = [(str(row["name"]), str(row["category"]), str(row["description"])) for row in rows]
+        _say_lines(text.table([("PIPELINE", "CATEGORY", "WHAT IT DOES"), *listed]))
+    return 0
+
+
+def skills(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """List the specialists on the team."""
+    team = load_workspace_team(called(workspace, as_json=as_json).settings)
+    infos = [team.skill_info(name) for name in team.skill_names()]
+    rows = [
+        {"name": info.name, "squad": info.squad, "tier": info.tier.value, "description": info.description}
+        for info in infos
+    ]
+    if as_json:
+        output.document({"skills": rows})
+    else:
+        listed = [(str(row["name"]), str(row["squad"] or "-"), text.one_line(str(row["description"]))) for row in rows]
+        _say_lines(text.table([("SKILL", "SQUAD", "WHAT IT DOES"), *listed]))
+    return 0
+
+
+def _say_lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        output.say(line)

@@ -1,0 +1,91 @@
+"""`marketeer start`: check what was asked, store the goal, work on it, and say what came of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from marketeer.adapters.workspace import FileWorkspace
+from marketeer.cli import finishing
+from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, progress_line, run
+from marketeer.cli.working import EVERYTHING
+from marketeer.domain.errors import UsageError
+from marketeer.domain.submission import Submission
+from marketeer.given import submission_of
+from marketeer.runtime import load_workspace_team, open_office, require_idle, require_key_and_prices
+
+
+def start(
+    goal: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[GOAL]", help="What you want, in quotes. May be left out when --pipeline is given."),
+    ] = None,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Run offline and free with the built-in model.")] = False,
+    pipeline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Plan by this template; `marketeer pipelines` lists them.")
+    ] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", metavar="FILE", help="A text file to work from; may be repeated.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan and what it would cost; nothing is called or written.")
+    ] = False,
+    priority: Annotated[
+        str | None,
+        typer.Option(metavar="P0..P3", envvar="MARKETEER_PRIORITY", help="P0 first; default: the pipeline's, else P1."),
+    ] = None,
+    category: Annotated[
+        str | None,
+        typer.Option(metavar="C", help="strategic, content, optimization, retention, competitive or measurement."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="USD", envvar="MARKETEER_BUDGET", help="The most this goal may cost, in US dollars."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Take a goal from one sentence to finished deliverables."""
+    call = called(workspace, as_json=as_json)
+    description = _goal_of(goal)
+    FileWorkspace(call.settings.workspace_dir).check()
+    team = load_workspace_team(call.settings)
+    submission = submission_of(
+        description,
+        workspace=call.settings.workspace_dir,
+        rehearsal=rehearse,
+        pipeline=team.find_pipeline(pipeline).name if pipeline is not None else None,
+        category=category,
+        priority=priority,
+        budget_usd=budget,
+        inputs=inputs or (),
+    )
+    if dry_run:
+        from marketeer.cli.dry_run import show_plan
+
+        return show_plan(call, submission)
+    if not rehearse:
+        require_key_and_prices(call.settings, team)
+    return run(_start(call, submission))
+
+
+def _goal_of(words: list[str] | None) -> str | None:
+    if words is None:
+        return None
+    if len(words) > 1:
+        msg = f'the goal came as {len(words)} separate words; put it in quotes: marketeer start "{" ".join(words)}"'
+        raise UsageError(msg)
+    return words[0]
+
+
+async def _start(call: Call, submission: Submission) -> int:
+    workspace = FileWorkspace(call.settings.workspace_dir)
+    holder = workspace.worker()
+    if holder is None or holder.get("scope") != EVERYTHING:
+        require_idle(workspace)
+    if not workspace.exists:
+        progress_line(call, f"made a workspace in {finishing.shown_workspace(call)}")
+    finishing.begin_logs(call)
+    async with open_office(call.settings) as office:
+        return await finishing.submit_and_finish(call, office, submission)

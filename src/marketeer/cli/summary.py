@@ -1,0 +1,179 @@
+"""What a person is told when a goal has come to rest: what was made and where, what is open, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from marketeer.cli import text
+from marketeer.cli.common import Call
+from marketeer.domain.approval import Approval, ApprovalStatus, Decision
+from marketeer.domain.follow_up import waits_for_budget
+from marketeer.domain.goal import Goal, GoalStatus
+from marketeer.domain.ledger import GoalBill, Spend, month_key
+from marketeer.domain.task import Task, TaskStatus
+from marketeer.domain.work import Scope
+from marketeer.ports import Clock, Store
+
+_HEADLINES = {
+    GoalStatus.COMPLETED: "Done",
+    GoalStatus.FAILED: "Failed",
+    GoalStatus.CANCELLED: "Cancelled",
+    GoalStatus.BUDGET_EXHAUSTED: "Budget exhausted",
+    GoalStatus.MAX_ITERATIONS: "Ended after too many revisions",
+    GoalStatus.BLOCKED: "Waiting for you",
+    GoalStatus.PAUSED: "Paused",
+    GoalStatus.WAITING: "Waiting",
+}
+_NEEDS_NOTE = {Decision.REVISE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalFacts:
+    """Everything a summary is made of. `report` is the report's text, `until` when deferred work is due."""
+
+    goal: Goal
+    tasks: Sequence[Task]
+    bill: GoalBill
+    questions: Sequence[Approval]
+    report: str
+    duration_s: float
+    month_line: str
+    until: str | None
+
+
+async def gather(call: Call, store: Store, clock: Clock, goal_id: str) -> GoalFacts:
+    goal = await store.goal(goal_id)
+    now = clock.now()
+    report = await store.document(goal.report_path) if goal.report_path else None
+    spend = await store.month_spend(month_key(now))
+    scope = Scope(goal_ids=frozenset({goal_id}))
+    until = await store.next_due(now=now, scope=scope) if goal.status is GoalStatus.WAITING else None
+    return GoalFacts(
+        goal=goal,
+        tasks=await store.tasks(goal_id),
+        bill=await store.goal_bill(goal_id),
+        questions=await store.approvals(status=ApprovalStatus.OPEN, goal_id=goal_id),
+        report=report.content if report else "",
+        duration_s=((goal.finished_at or now) - goal.created_at).total_seconds(),
+        month_line=f"{text.dollars(spend.settled_usd)} of {text.dollars(call.settings.budget_monthly)} spent",
+        until=f"{until.astimezone():%Y-%m-%d %H:%M}" if until else None,
+    )
+
+
+def summary(call: Call, facts: GoalFacts) -> list[str]:
+    """The lines, in the order a reader needs them."""
+    goal = facts.goal
+    lines = [_headline(facts)]
+    lines += _made(call, facts)
+    lines += _not_made(facts)
+    lines += questions(call, facts.questions, goal_id=goal.goal_id)
+    if goal.status is GoalStatus.WAITING and waits_for_budget(list(facts.tasks)):
+        lines += _waiting_for_money(call, facts)
+    if goal.status is GoalStatus.PAUSED:
+        lines += ["", f"To go on: {call.command(f'unpause {goal.goal_id}')}"]
+    lines += _advice(facts)
+    return [*lines, "", *_bill(call, facts)]
+
+
+def _headline(facts: GoalFacts) -> str:
+    current = [t for t in facts.tasks if t.superseded_by is None and not (t.reason or "").startswith("skipped:")]
+    done = sum(t.status is TaskStatus.APPROVED for t in current)
+    word = _HEADLINES.get(facts.goal.status, "Not finished")
+    counts = f"{done} of {text.counted(len(current), 'deliverable')} approved" if current else "nothing planned yet"
+    shows_error = facts.goal.error and facts.goal.status is not GoalStatus.COMPLETED
+    return f"{word}: {counts}." + (f" {text.one_line(facts.goal.error or '')}" if shows_error else "")
+
+
+def _made(call: Call, facts: GoalFacts) -> list[str]:
+    made = [t for t in facts.tasks if t.status is TaskStatus.APPROVED and t.superseded_by is None and t.output_path]
+    if not made:
+        return []
+    longest = max(len(task.skill) for task in made)
+    rows = [f"  {t.skill:<{longest}}  {_place(call, t.output_path or '')}{_remark(t)}" for t in made]
+    return ["", "Made:", *rows]
+
+
+def _remark(task: Task) -> str:
+    return f"  ({task.verdict})" if task.verdict and task.verdict != "approved" else ""
+
+
+def _not_made(facts: GoalFacts) -> list[str]:
+    over = (TaskStatus.FAILED, TaskStatus.CANCELLED)
+    refused = [t for t in facts.tasks if t.status in over and t.superseded_by is None]
+    if not refused:
+        return []
+    return ["", "Not made:", *(f"  {t.skill}: {text.one_line(t.reason or t.status.value)}" for t in refused)]
+
+
+def questions(call: Call, asked: Sequence[Approval], *, goal_id: str | None) -> list[str]:
+    """Each question with the exact commands that answer it; `goal_id` adds how to go on."""
+    lines: list[str] = []
+    for approval in asked:
+        lines += ["", f"Question {approval.approval_id}: {text.one_line(approval.question)}"]
+        commands = [(call.command(_answer(approval, decision)), effect) for decision, effect in approval.choices]
+        longest = max((len(command) for command, _ in commands), default=0)
+        lines += [f"  {command:<{longest}}   {effect}" for command, effect in commands]
+    if lines and goal_id is not None:
+        lines += ["", f"Then: {call.command(f'resume {goal_id}')}"]
+    return lines
+
+
+def _answer(approval: Approval, decision: Decision) -> str:
+    note = ' --note "..."' if decision in _NEEDS_NOTE else ""
+    return f"{decision.value} {approval.approval_id}{note}"
+
+
+def _waiting_for_money(call: Call, facts: GoalFacts) -> list[str]:
+    until = f" until {facts.until}" if facts.until else ""
+    return [
+        "",
+        f"The month's budget does not allow the next call ({facts.month_line}); the work waits{until}.",
+        f"To go on sooner raise BUDGET_MONTHLY and run: {call.command(f'resume {facts.goal.goal_id}')}",
+    ]
+
+
+def _advice(facts: GoalFacts) -> list[str]:
+    lines: list[str] = []
+    before = section_items(facts.report, "Before you publish")
+    if before:
+        lines += ["", "Before you publish:", *(f"  - {item}" for item in before)]
+    if facts.goal.continues_when and facts.goal.status is GoalStatus.COMPLETED:
+        lines += ["", f"It continues after {text.one_line(facts.goal.continues_when).rstrip('.')}."]
+    return lines
+
+
+def _bill(call: Call, facts: GoalFacts) -> list[str]:
+    goal, total = facts.goal, facts.bill.total
+    amount = text.dollars(total.settled_usd)
+    cost = f"would have cost {amount}; nothing was spent" if goal.rehearsal else amount
+    rows = [("Cost", f"{cost} ({spent_on(total)})"), ("Time", text.span(facts.duration_s))]
+    assumed = len(section_items(facts.report, "Assumptions"))
+    if assumed:
+        rows.append(("Assumptions", f"{text.counted(assumed, 'thing')} taken for granted; the report lists them"))
+    if goal.report_path:
+        rows.append(("Report", _place(call, goal.report_path)))
+    rows.append(("Goal", goal.goal_id))
+    return [f"{f'{name}:':<13}{value}" for name, value in rows]
+
+
+def spent_on(spend: Spend) -> str:
+    calls = text.counted(spend.calls, "model call")
+    return f"{calls}, {spend.input_tokens:,} tokens in, {spend.output_tokens:,} out"
+
+
+def _place(call: Call, path: str) -> str:
+    return text.shown_path(Path(call.settings.workspace_dir) / path)
+
+
+def section_items(markdown: str, title: str) -> list[str]:
+    """The list items below `## title`."""
+    items: list[str] = []
+    inside = False
+    for line in markdown.splitlines():
+        if line.startswith("## "):
+            inside = line.removeprefix("## ").strip() == title
+        elif inside and line.startswith("- "):
+            items.append(line.removeprefix("- ").strip())
+    return items

@@ -1,0 +1,252 @@
+"""Caps hold whatever happens: what does not fit is not called, waits or asks, and nothing spent is ever forgotten."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from marketeer.adapters.claude import ClaudeModel
+from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
+from marketeer.domain.goal import Goal, GoalStatus
+from marketeer.domain.ledger import month_key
+from marketeer.domain.task import WAITS_FOR_BUDGET, TaskStatus
+from marketeer.domain.usage import token_bound
+from marketeer.engine import ledger as ledger_module
+from marketeer.ports import ModelRequest
+from marketeer.runtime import Office
+from marketeer.testing.fake_claude import FakeClaude
+from marketeer.testing.faults import Fault, FaultKind, at_random
+from tests.integration.desk import (
+    FAN,
+    FUNNEL,
+    KEY,
+    START,
+    Clerk,
+    QuickClock,
+    again,
+    an_office,
+    at_work,
+    check_books,
+    finish,
+    journal_of,
+    read,
+    response,
+    statuses,
+    submit,
+    task_of,
+    with_secret,
+    without_summary,
+)
+
+SKILL = "analytics-tracking"
+CENT = Decimal("0.01")
+
+
+def worst_case(request: ModelRequest) -> Decimal:
+    bound = token_bound(*(block.text for block in request.system), request.user)
+    return request.model.worst_case_usd(input_token_bound=bound, max_output_tokens=request.max_output_tokens)
+
+
+async def _question(office: Office, goal: Goal) -> str:
+    (approval,) = await office.store.approvals(status=ApprovalStatus.OPEN, goal_id=goal.goal_id)
+    assert approval.kind is ApprovalKind.BUDGET
+    return approval.approval_id
+
+
+# -- the goal's own cap ----------------------------------------------------------------------------------------
+
+
+async def test_a_goal_whose_cap_is_too_small_calls_nothing_and_asks(tmp_path: Path) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office, budget_usd=CENT)
+        assert (goal.status, clerk.seen) == (GoalStatus.BLOCKED, [])
+        question = await office.store.approval(await _question(office, goal))
+        assert question.amount_usd is not None
+        assert question.amount_usd > CENT
+        assert question.task_id is None
+        await check_books(office, goal)
+
+
+async def test_one_raised_cap_lets_the_goal_complete_within_it(tmp_path: Path) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office, budget_usd=CENT)
+        await office.decide(await _question(office, goal), Decision.APPROVE, note=None, by="ada")
+        goal = await again(office, goal)
+        bill = await office.store.goal_bill(goal.goal_id)
+        assert goal.status is GoalStatus.COMPLETED
+        assert goal.budget_usd is not None
+        assert bill.total.settled_usd <= goal.budget_usd
+        await check_books(office, goal)
+
+
+async def test_tasks_that_run_out_of_a_goals_money_together_ask_once_and_complete_by_raises(tmp_path: Path) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office, FUNNEL, budget_usd=CENT)
+        asked = 0
+        while goal.status is GoalStatus.BLOCKED:
+            await office.decide(await _question(office, goal), Decision.APPROVE, note=None, by="ada")
+            goal = await again(office, goal)
+            asked += 1
+            assert asked < 6
+        assert goal.status is GoalStatus.COMPLETED
+        bill = await office.store.goal_bill(goal.goal_id)
+        assert goal.budget_usd is not None
+        assert bill.total.settled_usd <= goal.budget_usd
+        await check_books(office, goal)
+
+
+async def test_a_refused_raise_ends_the_goal_as_exhausted_with_what_was_finished_reported(tmp_path: Path) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk, max_parallel_agents=1) as office:
+        probe = await finish(office, FAN)
+        first = clerk.seen[0].request
+        clerk.seen.clear()
+        assert probe.status is GoalStatus.COMPLETED
+        goal = await finish(office, FAN, budget_usd=worst_case(first) + 2 * CENT)
+        assert goal.status is GoalStatus.BLOCKED
+        assert [seen.skill for seen in clerk.seen] == ["social-content"]
+        await office.decide(await _question(office, goal), Decision.REJECT, note="enough", by="ada")
+        goal = await again(office, goal)
+        assert goal.status is GoalStatus.BUDGET_EXHAUSTED
+        assert await statuses(office, goal) == {
+            "social-content": "approved",
+            "copy-editing": "cancelled",
+            SKILL: "cancelled",
+        }
+        report = read(office, goal.report_path)
+        kept = await task_of(office, goal, "social-content")
+        assert f"{kept.task_id}.md" in report
+        assert "budget" in report.partition("## What was not made")[2]
+        assert "budget" in (goal.error or "")
+        await check_books(office, goal)
+
+
+async def test_a_tasks_own_limit_asks_and_a_raise_really_raises_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "DEFAULT_TASK_CAP_USD", CENT)
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office)
+        approval = await office.store.approval(await _question(office, goal))
+        task = await task_of(office, goal, SKILL)
+        assert (goal.status, approval.task_id, clerk.seen) == (GoalStatus.BLOCKED, task.task_id, [])
+        await office.decide(approval.approval_id, Decision.APPROVE, note=None, by="ada")
+        goal = await again(office, goal)
+        assert goal.status is GoalStatus.COMPLETED
+        bill = await office.store.goal_bill(goal.goal_id)
+        assert bill.by_task[task.task_id].settled_usd <= CENT + (approval.amount_usd or 0)
+
+
+async def test_a_refused_raise_of_a_tasks_limit_fails_that_task_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk, max_parallel_agents=1) as office:
+        await finish(office, FAN)
+        amounts = {seen.skill: worst_case(seen.request) for seen in clerk.seen}
+        dearest = max(amounts, key=lambda skill: amounts[skill])
+        assert dearest != "social-content"
+        monkeypatch.setattr(ledger_module, "DEFAULT_TASK_CAP_USD", amounts[dearest] - CENT)
+        goal = await finish(office, FAN)
+        assert goal.status is GoalStatus.BLOCKED
+        await office.decide(await _question(office, goal), Decision.REJECT, note=None, by="ada")
+        goal = await again(office, goal)
+        assert goal.status is GoalStatus.FAILED
+        assert await statuses(office, goal) == {skill: "approved" for skill in amounts} | {dearest: "failed"}
+
+
+# -- the month's cap -------------------------------------------------------------------------------------------
+
+
+async def test_a_month_without_money_calls_nothing_and_waits_for_the_next(tmp_path: Path) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk, budget_monthly=Decimal(0)) as office:
+        goal = await finish(office, FUNNEL)
+        tasks = await office.store.tasks(goal.goal_id)
+        assert (goal.status, clerk.seen) == (GoalStatus.WAITING, [])
+        waiting = [task for task in tasks if task.status is TaskStatus.DEFERRED]
+        assert {task.waits_for for task in waiting} == {WAITS_FOR_BUDGET}
+        assert len(waiting) == 3
+        due = [item.due_at for item in (await office.store.snapshot(goal.goal_id)).items if item.task_id]
+        assert {f"{moment:%Y-%m-%d %H:%M}" for moment in due} == {"2026-12-01 00:00"}
+        assert await office.store.approvals(goal_id=goal.goal_id) == []
+
+
+async def test_a_goal_that_waited_for_the_month_goes_on_in_the_next(tmp_path: Path) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk, budget_monthly=Decimal(0)) as office:
+        goal = await finish(office)
+        assert goal.status is GoalStatus.WAITING
+    later = QuickClock()
+    later._began -= 10 * 86_400 / 60
+    async with an_office(tmp_path, clerk, clock=later) as office:
+        goal = await again(office, goal)
+        assert goal.status is GoalStatus.COMPLETED
+        (call,) = await office.store.calls(goal.goal_id)
+        assert month_key(call.reserved_at) == "2026-12"
+
+
+async def test_a_call_that_fits_once_another_has_settled_waits_for_it_and_goes_on(tmp_path: Path) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk) as office:
+        await finish(office, FUNNEL)
+        largest = max(worst_case(seen.request) for seen in clerk.seen)
+        spent = (await office.store.month_spend("2026-11")).settled_usd
+    clerk.seen.clear()
+    clerk.peak = 0
+    # Room for one call's worst case at a time, and for all of what they really cost.
+    async with an_office(tmp_path, clerk, budget_monthly=spent + largest + spent) as office:
+        clerk.hold(SKILL)
+        goal = await submit(office, FUNNEL)
+        async with at_work(office, goal):
+            await clerk.busy_with(SKILL)
+            clerk.let_go(SKILL)
+        goal = await office.store.goal(goal.goal_id)
+        assert goal.status is GoalStatus.COMPLETED
+        assert (await office.store.month_spend("2026-11")).settled_usd <= 2 * spent + largest
+        assert await journal_of(office, goal, "task_deferred") == []
+        await check_books(office, goal)
+
+
+async def test_revisions_and_bad_answers_count_in_every_cap(tmp_path: Path) -> None:
+    clerk = Clerk()
+    clerk.says[SKILL] = [without_summary, with_secret, lambda r: response(r, "half", "max_tokens")]
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office)
+        task = await task_of(office, goal, SKILL)
+        bill = await office.store.goal_bill(goal.goal_id)
+        assert bill.total.calls == 4
+        assert bill.total.settled_usd == bill.by_task[task.task_id].settled_usd
+        assert bill.total.settled_usd == (await office.store.month_spend(month_key(START))).settled_usd
+
+
+@pytest.mark.parametrize("seeds", [range(first, first + 6) for first in range(0, 30, 6)], ids=str)
+async def test_no_cap_is_passed_however_many_work_at_once_and_whatever_breaks(tmp_path: Path, seeds: range) -> None:
+    for seed in seeds:
+        await _spend_at_random(tmp_path / str(seed), seed)
+
+
+async def _spend_at_random(folder: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    month, goal_cap = (Decimal(chance.randrange(20, 140)) / 100 for _ in range(2))
+    faults = at_random(seed, 0.25, [Fault(kind=FaultKind.DISCONNECT_AFTER), Fault(kind=FaultKind.NO_USAGE)])
+    async with FakeClaude(faults=faults, latency_s=0.002) as server:
+        model = ClaudeModel(api_key=KEY, base_url=server.base_url, clock=QuickClock(1), max_parallel=9)
+        options = {"budget_monthly": month, "max_parallel_agents": chance.randrange(2, 9), "marketeer_lease_s": 86_400}
+        async with an_office(folder, model, clock=QuickClock(400), **options) as office:
+            first = await submit(office, FUNNEL, budget_usd=goal_cap)
+            second = await submit(office, FUNNEL)
+            await again(office, first)
+            await again(office, second)
+            spend = await office.store.month_spend("2026-11")
+            assert server.total_usd <= spend.settled_usd <= month, seed
+            assert spend.reserved_usd == 0
+            assert (await office.store.goal_bill(first.goal_id)).total.settled_usd <= goal_cap, seed
+        await model.aclose()
