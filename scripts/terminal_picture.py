@@ -94,7 +94,11 @@ def screen(output: str) -> list[str]:
 def draw(lines: list[str]) -> str:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     for line in lines:
-        console.print(Text.from_ansi(line), soft_wrap=True)
+        text = Text.from_ansi(line)
+        # Indentation as a span of its own becomes an offset; within a text some programs swallow it.
+        text.stylize("dim", 0, len(text.plain) - len(text.plain.lstrip()))
+        for part in text.divide(range(COLUMNS, len(text), COLUMNS)):
+            console.print(part, soft_wrap=True)
     svg = console.export_svg(title="marketeer", unique_id="marketeer")
     return _WEB_FONT.sub("", svg).replace("font-family: Fira Code, monospace", f"font-family: {_FONT}")
 

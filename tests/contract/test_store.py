@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -48,6 +49,7 @@ from tests.support.builders import (
 from tests.support.plans import FOUNDATION
 from tests.support.play import Play, started
 from tests.support.player import Player
+from tests.support.waiting import wait_until
 
 EVERYTHING = Scope()
 MONTH = "2026-11"
@@ -127,7 +129,7 @@ async def test_of_two_writers_from_one_snapshot_exactly_one_wins(store: Store) -
     await new_goal(store)
     change = paused(await store.snapshot(GOAL_ID))
     results = await asyncio.gather(store.commit(change), store.commit(change), return_exceptions=True)
-    assert sorted(type(result) for result in results if result) == [Conflict]
+    assert [type(result) for result in results if result] == [Conflict]
     assert (await store.goal(GOAL_ID)).version == 2
     assert [entry.what for entry in await store.journal()] == ["goal_created", "goal_paused"]
 
@@ -431,7 +433,9 @@ def caps(month: str | None = None, goal: str | None = None, task: str | None = N
     return Caps(month_usd=month_usd, goal_usd=goal_usd, task_usd=task_usd)
 
 
-@pytest.mark.parametrize(("limits", "scope"), [(caps("1.5"), "month"), (caps("9", "1.5"), "goal"), (caps(task="1.5"), "task")])
+@pytest.mark.parametrize(
+    ("limits", "scope"), [(caps("1.5"), "month"), (caps("9", "1.5"), "goal"), (caps(task="1.5"), "task")]
+)
 async def test_a_reservation_that_would_pass_a_cap_is_refused_and_says_which(
     store: Store, limits: Caps, scope: str
 ) -> None:
@@ -542,7 +546,11 @@ def test_no_cap_is_ever_passed_by_calls_that_run_at_once(
 
     async def check(store: Store) -> None:
         bill = await store.goal_bill(GOAL_ID)
-        sums = [(await store.month_spend(MONTH), month), (bill.total, goal), *((s, task) for s in bill.by_task.values())]
+        sums = [
+            (await store.month_spend(MONTH), month),
+            (bill.total, goal),
+            *((s, task) for s in bill.by_task.values()),
+        ]
         assert all(spend.settled_usd + spend.reserved_usd <= cap for spend, cap in sums)
         assert all(spend.reserved_usd >= 0 for spend, _ in sums)
 
@@ -646,7 +654,7 @@ async def test_two_processes_see_each_others_commits(path: Path) -> None:
     assert await other.data_version() == heard, "one's own commits do not count"
     change = paused(await one.snapshot(GOAL_ID))
     results = await asyncio.gather(one.commit(change), other.commit(change), return_exceptions=True)
-    assert sorted(type(result) for result in results if result) == [Conflict]
+    assert [type(result) for result in results if result] == [Conflict]
     await one.close()
     await other.close()
 
@@ -692,9 +700,9 @@ async def test_the_doorbell_rings_when_another_process_commits(path: Path) -> No
     here, there = await opened(path), await opened(path)
     bell = SqliteDoorbell(here, clock)
     watching = asyncio.create_task(bell.watch())
-    await _until(lambda: clock.sleepers == 1)
+    await wait_until(lambda: clock.sleepers == 1)
     waiting = asyncio.create_task(bell.wait(bell.rings, 60))
-    await _until(lambda: clock.sleepers == 2)
+    await wait_until(lambda: clock.sleepers == 2)
     await new_goal(there)
     clock.advance(0.25)
     assert await waiting == 1
@@ -708,18 +716,12 @@ async def test_a_doorbell_that_nobody_rings_is_waited_for_no_longer_than_said() 
     store = await opened(None)
     bell = SqliteDoorbell(store, clock)
     waiting = asyncio.create_task(bell.wait(0, 5))
-    await _until(lambda: clock.sleepers == 1)
+    await wait_until(lambda: clock.sleepers == 1)
     clock.advance(5)
     assert await waiting == 0
     bell.ring()
     assert await bell.wait(0, 5) == 1, "a ring that came before is not missed"
     await store.close()
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 async def test_a_workspace_of_a_newer_program_is_refused(path: Path) -> None:
@@ -730,26 +732,42 @@ async def test_a_workspace_of_a_newer_program_is_refused(path: Path) -> None:
         await opened(path)
 
 
+async def torn(path: Path) -> None:
+    """A database whose first page is whole."""
+    store = await opened(path)
+    await new_goal(store)
+    await store.close()
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+
+
+async def use(path: Path) -> None:
+    store = await opened(path)
+    try:
+        await store.goals(limit=1)
+    finally:
+        await store.close()
+
+
 @pytest.mark.parametrize("damage", ["no database", "torn"])
 async def test_a_damaged_file_is_told_in_one_line_with_the_remedy(path: Path, damage: str) -> None:
     if damage == "torn":
-        store = await opened(path)
-        await new_goal(store)
-        await store.close()
-        content = path.read_bytes()
-        path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+        await torn(path)
     else:
-        path.write_bytes(b"these are not the bytes you are looking for" * 100)
-    store = SqliteStore(path)
-    with pytest.raises(ConfigurationError, match="damaged.*backup") as caught:
-        await store.open()
-        await store.goals(limit=1)
-    await store.close()
+        no_database(path)
+    with pytest.raises(ConfigurationError, match=r"damaged.*backup") as caught:
+        await use(path)
     assert "\n" not in str(caught.value)
 
 
+def no_database(path: Path) -> None:
+    path.write_bytes(b"these are not the bytes you are looking for" * 100)
+
+
 async def test_a_store_that_could_not_be_opened_says_so_and_does_not_hang(path: Path) -> None:
-    path.write_bytes(b"no database" * 100)
+    no_database(path)
     store = SqliteStore(path)
     with pytest.raises(ConfigurationError):
         await store.open()
@@ -760,7 +778,7 @@ async def test_a_store_that_could_not_be_opened_says_so_and_does_not_hang(path: 
 
 
 async def test_a_folder_that_is_missing_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot write marketeer.db"):
+    with pytest.raises(ConfigurationError, match=r"cannot write marketeer\.db"):
         await opened(tmp_path / "nowhere" / "marketeer.db")
 
 

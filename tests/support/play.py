@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from marketeer.domain.advance import advance, begin
 from marketeer.domain.approval import Approval, ApprovalStatus, Decision
-from marketeer.domain.goal import Goal
+from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
 from marketeer.domain.outcome import (
@@ -89,6 +89,9 @@ class Play:
         self.now += timedelta(**span)
 
     # -- looking ---------------------------------------------------------------------------------------------
+
+    def status(self) -> GoalStatus:
+        return self.goal.status
 
     def task(self, seq: int) -> Task:
         return next(task for task in self.tasks.values() if task.seq == seq)

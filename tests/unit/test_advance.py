@@ -37,7 +37,7 @@ def revised(play: Play, times: int) -> None:
 
 def test_a_goal_is_planned_done_reviewed_and_reported() -> None:
     play = Play(a_plan([a_task(1), a_task(2, 1)]))
-    assert play.goal.status is GoalStatus.PLANNING
+    assert play.status() is GoalStatus.PLANNING
     play.make_plan()
     assert (play.goal.status, play.statuses()) == (GoalStatus.RUNNING, ["queued", "pending"])
     play.finish(1)
@@ -45,7 +45,7 @@ def test_a_goal_is_planned_done_reviewed_and_reported() -> None:
     play.finish(2)
     assert [item.kind for item in play.ready()] == [WorkKind.REPORT]
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
     assert play.goal.report_path == "goals/report.md"
     assert play.goal.finished_at == play.now
     check_all(play)
@@ -59,7 +59,7 @@ def test_the_plan_settles_priority_category_and_phases() -> None:
 
 def test_a_plan_without_tasks_fails_the_goal_and_says_what_to_do() -> None:
     play = started(plan=a_plan([]))
-    assert play.goal.status is GoalStatus.FAILED
+    assert play.status() is GoalStatus.FAILED
     assert "say more" in (play.goal.error or "")
     check_all(play)
 
@@ -115,7 +115,7 @@ def test_after_three_revisions_major_findings_are_shipped_and_named() -> None:
     task = play.finish(1, MAJOR)
     assert (task.status, task.verdict, task.revision) == (TaskStatus.APPROVED, APPROVED_WITH_FINDINGS, 3)
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
 
 
 def test_after_three_revisions_a_critical_finding_asks_a_human() -> None:
@@ -152,7 +152,7 @@ def test_a_human_may_ask_for_one_more_revision_and_is_asked_again_when_it_does_n
         "- [from a human] start with the number\n- [critical] Summary: no summary at all; wanted: 100 words"
     )
     play.finish(1, CRITICAL)
-    assert play.goal.status is GoalStatus.BLOCKED
+    assert play.status() is GoalStatus.BLOCKED
     check_all(play)
 
 
@@ -162,7 +162,7 @@ def test_a_human_may_drop_a_task_and_what_depends_on_it() -> None:
     assert play.statuses() == ["failed", "cancelled"]
     assert play.task(1).reason == "rejected by a human: not worth it"
     play.run()
-    assert play.goal.status is GoalStatus.FAILED
+    assert play.status() is GoalStatus.FAILED
 
 
 def test_a_question_takes_one_answer_and_only_one_it_offers() -> None:
@@ -180,7 +180,7 @@ def test_too_many_cycles_end_the_goal() -> None:
     play = started(a_task(1))
     play.goal = replace(play.goal, cycles=MAX_CYCLES)
     revised(play, 1)
-    assert play.goal.status is GoalStatus.RUNNING, "a task's first revision is no cycle"
+    assert play.status() is GoalStatus.RUNNING, "a task's first revision is no cycle"
     revised(play, 1)
     assert (play.goal.status, play.statuses()) == (GoalStatus.MAX_ITERATIONS, ["cancelled"])
     check_all(play)
@@ -223,10 +223,10 @@ def test_an_outage_is_not_counted_and_defers_the_task() -> None:
         assert (task.status, task.waits_for) == (TaskStatus.DEFERRED, WAITS_FOR_API)
         assert play.open_item(1).due_at - play.now >= timedelta(seconds=30)
         play.wait(hours=1)
-    assert play.goal.status is GoalStatus.WAITING
+    assert play.status() is GoalStatus.WAITING
     assert play.open_item(1).attempts == 0
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
 
 
 def test_a_long_wait_that_the_server_asks_for_defers_the_task() -> None:
@@ -344,13 +344,11 @@ def test_a_conditional_task_nobody_asked_for_is_skipped_and_the_next_goes_on_wit
     assert (play.task(2).reason or "").startswith("skipped:")
     assert play.task(3).depends_on == (task_id(1),)
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
 
 
 def test_skipping_two_tasks_at_once_leaves_their_common_dependent_free() -> None:
-    play = started(
-        a_task(1), a_task(2, 1, condition="skill-1"), a_task(3, 1, 2, condition="skill-1"), a_task(4, 2, 3)
-    )
+    play = started(a_task(1), a_task(2, 1, condition="skill-1"), a_task(3, 1, 2, condition="skill-1"), a_task(4, 2, 3))
     play.finish(1)
     assert play.statuses() == ["approved", "cancelled", "cancelled", "queued"]
     assert play.task(4).depends_on == (task_id(1),)
@@ -361,7 +359,7 @@ def test_what_hung_on_a_skipped_task_is_skipped_too() -> None:
     play.finish(1)
     assert play.statuses() == ["approved", "cancelled", "cancelled"]
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
 
 
 def with_barrier() -> Play:
@@ -397,7 +395,7 @@ def test_a_task_made_again_still_waits_for_its_barrier() -> None:
     play.finish(4)
     assert play.statuses() == ["failed", "queued", "cancelled", "approved", "pending"]
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
 
 
 def test_nothing_starts_before_every_gate_is_open() -> None:
@@ -437,7 +435,7 @@ def test_an_empty_month_defers_the_task_until_the_next() -> None:
 def test_an_empty_goal_budget_is_one_question_however_many_tasks_meet_it() -> None:
     play = started(a_task(1), a_task(2), goal=a_goal(budget_usd=Decimal(1)))
     play.over_budget(1, "goal")
-    assert play.goal.status is GoalStatus.RUNNING
+    assert play.status() is GoalStatus.RUNNING
     play.over_budget(2, "goal")
     assert (play.goal.status, len(play.questions())) == (GoalStatus.BLOCKED, 1)
     play.decide(Decision.APPROVE)
@@ -463,7 +461,7 @@ def test_a_tasks_limit_is_asked_about_alone_and_refusing_it_fails_that_task() ->
     assert play.statuses() == ["failed", "blocked"]
     play.decide(Decision.APPROVE, which=of_goal)
     play.run()
-    assert play.goal.status is GoalStatus.FAILED
+    assert play.status() is GoalStatus.FAILED
 
 
 # -- redo --------------------------------------------------------------------------------------------------------
@@ -483,7 +481,7 @@ def test_redo_of_a_finished_goals_task_reopens_it_for_one_more_pass() -> None:
     assert new.feedback == "- [from a human] with the new prices"
     assert play.task(2).depends_on == (task_id(1),), "what is finished stays as it is"
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
     assert play.journaled().count("report_written") == 2
     check_all(play)
 
@@ -492,7 +490,7 @@ def test_redo_of_a_failed_task_makes_again_what_was_lost_with_it() -> None:
     play = started(a_task(1), a_task(2, 1), a_task(3, 2))
     play.fail(1)
     play.run()
-    assert play.goal.status is GoalStatus.FAILED
+    assert play.status() is GoalStatus.FAILED
     play.redo(1)
     assert play.statuses() == ["failed", "cancelled", "cancelled", "queued", "pending", "pending"]
     assert play.task(6).depends_on == (play.task(5).task_id,)
@@ -514,7 +512,7 @@ def test_what_was_lost_is_found_whatever_the_order_of_the_tasks() -> None:
     assert play.task(4).status is TaskStatus.CANCELLED
     play.redo(again.seq)
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
     check_all(play)
 
 
@@ -555,16 +553,16 @@ def test_redo_while_the_report_is_written_asks_for_another_report() -> None:
     assert play.items[report.work_item_id].state is WorkState.VOID
     with pytest.raises(StaleClaim):
         play.apply(play.succeed(report, late))
-    assert play.goal.status is GoalStatus.RUNNING
+    assert play.status() is GoalStatus.RUNNING
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
     check_all(play)
 
 
 def test_a_task_that_was_skipped_can_be_asked_for_by_a_human() -> None:
     play = conditional()
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
     new = play.redo(2)
     assert (new.status, new.condition) == (TaskStatus.QUEUED, None)
 
@@ -604,7 +602,7 @@ def test_a_goal_can_be_cancelled_in_every_state(reached: str) -> None:
             play.over_budget(1, "goal")
     in_hand = play.claimed()
     play.cancel()
-    assert play.goal.status is GoalStatus.CANCELLED
+    assert play.status() is GoalStatus.CANCELLED
     assert play.goal.error == "cancelled by ana"
     for item in in_hand:
         with pytest.raises(StaleClaim):
@@ -618,13 +616,13 @@ def test_a_paused_goal_is_not_claimed_from_and_takes_in_what_was_in_hand() -> No
     play = started(a_task(1), a_task(2, 1))
     ref = play.start(1)
     play.pause()
-    assert play.goal.status is GoalStatus.PAUSED
+    assert play.status() is GoalStatus.PAUSED
     play.apply(play.executed(ref))
     review = play.open_item(1)
     assert play.apply(Claimed(item_id=review.work_item_id, owner="w", lease_until=play.now + LEASE)) is None
     play.unpause()
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
 
 
 def test_pausing_twice_changes_nothing() -> None:
@@ -642,9 +640,9 @@ def test_a_goal_that_ended_while_paused_is_not_paused_when_it_is_reopened() -> N
     ref = play.claim(report)
     play.pause()
     play.apply(play.succeed(report, ref))
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
     play.redo(1)
-    assert play.goal.status is GoalStatus.RUNNING
+    assert play.status() is GoalStatus.RUNNING
 
 
 # -- another goal's foundation -----------------------------------------------------------------------------------
@@ -673,7 +671,7 @@ def test_a_foundation_that_another_goal_lost_is_laid_here(end: TaskStatus) -> No
     assert (play.task(2).skill, play.task(2).goal_id) == (FOUNDATION.skill, play.goal.goal_id)
     assert play.task(1).depends_on == (play.task(2).task_id,)
     play.run()
-    assert play.goal.status is GoalStatus.COMPLETED
+    assert play.status() is GoalStatus.COMPLETED
 
 
 # -- in general --------------------------------------------------------------------------------------------------

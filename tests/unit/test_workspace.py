@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from marketeer.adapters import workspace as workspace_module
 from marketeer.adapters.workspace import DATABASE_NAME, FOLDERS, LOCK_NAME, FileWorkspace
 from marketeer.domain.errors import StoreUnavailable, UsageError, WorkspaceBusy
 
@@ -54,7 +55,7 @@ async def test_what_is_not_a_file_reads_as_nothing(workspace: FileWorkspace, pat
 
 
 @pytest.mark.parametrize(
-    "path", ["../out.md", "a/../../out.md", "a/../b.md", "/etc/hosts", "link.md", "linked/out.md", "", ".", "a\0b"]
+    "path", ["../out.md", "a/../../out.md", "a/../b.md", "/etc/hosts", "link.md", "linked/out.md", "a\0b"]
 )
 async def test_a_path_that_leads_out_is_refused(workspace: FileWorkspace, path: str) -> None:
     outside = workspace.root.parent / "outside"
@@ -68,6 +69,14 @@ async def test_a_path_that_leads_out_is_refused(workspace: FileWorkspace, path: 
         await workspace.write(path, b"x")
     assert sorted(path.name for path in workspace.root.parent.iterdir()) == ["outside", "ws"]
     assert (outside / "out.md").read_text() == "secret"
+
+
+@pytest.mark.parametrize("path", ["", "."])
+async def test_the_workspace_itself_is_no_file(workspace: FileWorkspace, path: str) -> None:
+    assert await workspace.read(path) is None
+    with pytest.raises(UsageError, match="the workspace itself"):
+        await workspace.write(path, b"x")
+    assert [path.name for path in workspace.root.parent.iterdir()] == ["ws"]
 
 
 async def test_a_workspace_reached_through_a_link_is_as_good_as_any(workspace: FileWorkspace, tmp_path: Path) -> None:
@@ -142,7 +151,11 @@ def test_a_workspace_that_cannot_be_written_is_told_with_the_remedy(
 
 def holder(root: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(workspace_module.__file__).parents[2])},
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "holding\n"
@@ -175,7 +188,7 @@ async def test_the_lock_is_free_after_use_even_when_the_work_failed(workspace: F
     assert workspace.worker() is None
     with pytest.raises(ValueError, match="broken"):
         async with workspace.work_lock(scope="all"):
-            raise ValueError("broken")  # noqa: EM101, TRY003
+            raise ValueError("broken")  # noqa: EM101 - what is said does not matter
     assert workspace.worker() is None
     async with workspace.work_lock(scope="all"):
         pass

@@ -108,7 +108,7 @@ def load_routing(path: Path = BUILT_IN, overlay: Path | None = None) -> Routing:
     Raises ConfigurationError naming file, place and remedy.
     """
     own = _document(overlay) if overlay is not None and overlay.is_file() else None
-    return parse_routing(_document(path), own, own_name=str(overlay))
+    return parse_routing(_document(path), own, own_name=str(overlay), try_phrases=own is not None or path != BUILT_IN)
 
 
 def parse_routing(
@@ -117,8 +117,9 @@ def parse_routing(
     *,
     name: str = "routing.yaml",
     own_name: str = "team/routing.yaml",
+    try_phrases: bool = True,
 ) -> Routing:
-    """Routing from parsed YAML. The overlay adds to lists (a cue with a known id replaces it) and replaces the rest."""
+    """Routing from parsed YAML. `try_phrases` compiles each one now, to find those that cannot be read. The overlay adds to lists (a cue with a known id replaces it) and replaces the rest."""
     merged = _overlaid(document, overlay) if overlay else document
     try:
         parsed = _Routing.model_validate(_with_sets(merged, merged.get("sets", {})))
@@ -128,10 +129,9 @@ def parse_routing(
     if missing:
         msg = f"{name}: categories lack {', '.join(missing)}; add an entry for each"
         raise ConfigurationError(msg)
-    try:
-        return _routing(parsed)
-    except re.error as exc:
-        raise ConfigurationError(_bad_phrase(parsed, own_name if overlay else name)) from exc
+    if try_phrases and (trouble := _bad_phrase(parsed, own_name if overlay else name)):
+        raise ConfigurationError(trouble)
+    return _routing(parsed)
 
 
 def _document(path: Path) -> Mapping[str, Any]:
@@ -179,7 +179,7 @@ def _explained(error: ValidationError, name: str) -> str:
     return f"{name}: at {place}: {first['msg']}; correct it there"
 
 
-def _bad_phrase(parsed: _Routing, name: str) -> str:
+def _bad_phrase(parsed: _Routing, name: str) -> str | None:
     phrases = [*parsed.topics]
     for cue in parsed.cues:
         phrases += [*cue.say, *cue.unless]
@@ -188,10 +188,10 @@ def _bad_phrase(parsed: _Routing, name: str) -> str:
     phrases += [phrase for hint in parsed.hints.values() for phrase in hint.say]
     for phrase in phrases:
         try:
-            phrase_pattern([phrase])
+            phrase_pattern([phrase]).search("")
         except re.error as exc:
             return f"{name}: phrase {phrase!r} cannot be read ({exc}); check its brackets"
-    return f"{name}: a phrase cannot be read; check the brackets"
+    return None
 
 
 def _routing(parsed: _Routing) -> Routing:

@@ -74,7 +74,7 @@ class FileWorkspace:
         """The file of a relative path. Raises UsageError for one that would leave the workspace."""
         pure = PurePosixPath(path)
         target = self.root.joinpath(*pure.parts)
-        inside = not pure.is_absolute() and ".." not in pure.parts
+        inside = not pure.is_absolute() and ".." not in pure.parts and "\0" not in path
         if not inside or not target.resolve().is_relative_to(self.root.resolve()):
             msg = f"{path!r} leads out of the workspace"
             raise UsageError(msg)
@@ -92,7 +92,12 @@ class FileWorkspace:
             raise self._unusable(exc) from exc
 
     async def write(self, path: str, content: bytes) -> None:
-        await asyncio.to_thread(self._write, self.resolve(path), content)
+        target = self.resolve(path)
+        if target == self.root:
+            # its temporary file would lie beside the workspace
+            msg = f"{path!r} is the workspace itself, not a file in it"
+            raise UsageError(msg)
+        await asyncio.to_thread(self._write, target, content)
 
     def _write(self, target: Path, content: bytes) -> None:
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")

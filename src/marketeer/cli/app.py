@@ -126,10 +126,8 @@ def _no_such_command(name: str) -> str:
 def _plain(error: typer.TyperException, argv: Sequence[str]) -> str:
     """typer's complaint in our form."""
     text = error.format_message().strip().rstrip(".")
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else PROGRAM
-    advice = f"see `{path} --help`"
-    option = getattr(error, "option_name", None)
-    if option is not None and argv[:1] == ["start"]:
-        advice += "; a goal that begins with a dash goes behind `--`"
+    command = next((word for word in argv if word in COMMANDS), None)
+    advice = f"see `{' '.join(filter(None, (PROGRAM, command)))} --help`"
+    if command == "start" and type(error).__name__ == "NoSuchOption":
+        advice += ", and put a goal that begins with a dash behind `--`"
     return f"{text[:1].lower()}{text[1:]}; {advice}"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, progress_line
 from marketeer.cli.errors import GoalTrouble, innermost
 from marketeer.cli.outcome import exit_code
 from marketeer.cli.summary import gather, summary
-from marketeer.cli.working import Desk, Stopper, carry_out
-from marketeer.domain.errors import MarketeerError, WorkspaceBusy
+from marketeer.cli.working import EVERYTHING, Desk, Stopper, carry_out
+from marketeer.domain.errors import MarketeerError, StoreUnavailable, UsageError, WorkspaceBusy
 from marketeer.domain.submission import Submission
 from marketeer.engine.summary import goal_document
 from marketeer.logs import configure_logs
-from marketeer.runtime import Office
+from marketeer.runtime import Office, open_office, require_idle
 
 
 def begin_logs(call: Call) -> None:
@@ -23,11 +22,30 @@ def begin_logs(call: Call) -> None:
     configure_logs(settings.log_level, settings.log_format, settings.secrets(), quiet=not settings.log_level_given)
 
 
-def shown_workspace(call: Call) -> str:
-    return text.shown_path(Path(call.settings.workspace_dir))
+async def begin(call: Call, submission: Submission) -> int:
+    """Store the goal and carry it out. Raises UsageError, before it is stored, where that cannot be done."""
+    workspace = FileWorkspace(call.settings.workspace_dir)
+    holder = workspace.worker()
+    if holder is None or holder.get("scope") != EVERYTHING:
+        require_idle(workspace)
+    new = not workspace.exists
+    _make(workspace)
+    if new:
+        progress_line(call, f"made a workspace in {text.shown_path(workspace.root)}")
+    begin_logs(call)
+    async with open_office(call.settings) as office:
+        return await _submit_and_finish(call, office, submission)
 
 
-async def submit_and_finish(call: Call, office: Office, submission: Submission) -> int:
+def _make(workspace: FileWorkspace) -> None:
+    try:
+        workspace.make()
+    except StoreUnavailable as exc:
+        msg = f"{exc}; give a folder that can be written with --workspace or WORKSPACE_DIR"
+        raise UsageError(msg) from exc
+
+
+async def _submit_and_finish(call: Call, office: Office, submission: Submission) -> int:
     after = await office.store.journal_end()
     stopper = Stopper(call.settings.shutdown_grace_s, office.doorbell.ring)
     with stopper.listening():

@@ -16,7 +16,6 @@ from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Spend, month_key
 from marketeer.domain.task import Task, TaskStatus
-from marketeer.engine.summary import goal_document
 from marketeer.ports import Store
 from marketeer.runtime import load_workspace_team, open_reader
 
@@ -118,6 +117,8 @@ def _status_lines(call: Call, content: dict[str, Any]) -> list[str]:
     else:
         header = ("GOAL", "STATUS", "DONE", "COST", "WHAT")
         lines += text.table([header, *(_status_row(goal) for goal in content["goals"])])
+        if any(goal["rehearsal"] for goal in content["goals"]):
+            lines.append("(In brackets: what a rehearsal would have cost.)")
     if content["approvals"]:
         lines += ["", "Waiting for you (marketeer approvals shows how to answer):"]
         rows = [(item["approval_id"], text.one_line(item["question"])) for item in content["approvals"]]
@@ -154,6 +155,8 @@ async def _show(call: Call, text_of_goal: str) -> int:
     async with open_reader(call.settings) as reader:
         goal = await find_goal(reader.store, text_of_goal)
         if call.as_json:
+            from marketeer.engine.summary import goal_document
+
             output.document(await goal_document(reader.store, goal.goal_id, reader.clock))
         else:
             _say_lines(await showing.goal_lines(call, reader.store, reader.clock, goal.goal_id))

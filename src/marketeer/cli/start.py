@@ -7,13 +7,10 @@ from typing import Annotated
 import typer
 
 from marketeer.adapters.workspace import FileWorkspace
-from marketeer.cli import finishing
-from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, progress_line, run
-from marketeer.cli.working import EVERYTHING
+from marketeer.cli.common import JsonOption, WorkspaceOption, called, run
 from marketeer.domain.errors import UsageError
-from marketeer.domain.submission import Submission
 from marketeer.given import submission_of
-from marketeer.runtime import load_workspace_team, open_office, require_idle, require_key_and_prices
+from marketeer.runtime import load_workspace_team, require_key_and_prices
 
 
 def start(
@@ -67,7 +64,10 @@ def start(
         return show_plan(call, submission)
     if not rehearse:
         require_key_and_prices(call.settings, team)
-    return run(_start(call, submission))
+    # Everything that works comes in only now: a refusal or a plan must not wait for it.
+    from marketeer.cli.finishing import begin
+
+    return run(begin(call, submission))
 
 
 def _goal_of(words: list[str] | None) -> str | None:
@@ -77,15 +77,3 @@ def _goal_of(words: list[str] | None) -> str | None:
         msg = f'the goal came as {len(words)} separate words; put it in quotes: marketeer start "{" ".join(words)}"'
         raise UsageError(msg)
     return words[0]
-
-
-async def _start(call: Call, submission: Submission) -> int:
-    workspace = FileWorkspace(call.settings.workspace_dir)
-    holder = workspace.worker()
-    if holder is None or holder.get("scope") != EVERYTHING:
-        require_idle(workspace)
-    if not workspace.exists:
-        progress_line(call, f"made a workspace in {finishing.shown_workspace(call)}")
-    finishing.begin_logs(call)
-    async with open_office(call.settings) as office:
-        return await finishing.submit_and_finish(call, office, submission)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from marketeer.domain.goal import Category, Priority
 
@@ -51,14 +52,28 @@ class EscalationKind(StrEnum):
     CLAIM = "claim"
 
 
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """A pattern for any of these phrases, compiled when it is first needed: most never are, and together they would
+    cost a command a tenth of a second. Every method raises re.error for a phrase that cannot be read."""
+
+    phrases: tuple[str, ...]
+
+    def search(self, text: str) -> re.Match[str] | None:
+        return _compiled(self.phrases).search(text)
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        return _compiled(self.phrases).finditer(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
     """Phrases that vote. `why` completes the sentence "it ..."; `rival` asks for a named rival in the goal, too."""
 
     cue_id: str
     why: str
-    say: re.Pattern[str] | None
-    unless: re.Pattern[str]
+    say: Phrases | None
+    unless: Phrases
     rival: bool
     categories: Mapping[Category, float]
     skills: Mapping[str, float]
@@ -71,7 +86,7 @@ class Hint:
 
     skill: str
     category: Category
-    say: re.Pattern[str]
+    say: Phrases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +95,8 @@ class EscalationRule:
 
     kind: EscalationKind
     text: str
-    say: re.Pattern[str]
-    unless: re.Pattern[str]
+    say: Phrases
+    unless: Phrases
     cues: tuple[str, ...]
     rival: bool
     stops: bool
@@ -127,7 +142,7 @@ class Routing:
     hints: tuple[Hint, ...]
     escalations: tuple[EscalationRule, ...]
     categories: tuple[CategoryRule, ...]
-    topics: re.Pattern[str]
+    topics: Phrases
     words: frozenset[str]
     stems: frozenset[str]
     known_words: frozenset[str]
@@ -262,8 +277,13 @@ def fired_cues(goal: str, routing: Routing, *, rivals: Sequence[str] = ()) -> tu
     return tuple(cue for cue in routing.cues if _fires(cue, text, names_rival=names_rival))
 
 
-def phrase_pattern(phrases: Iterable[str]) -> re.Pattern[str]:
-    """One pattern for any of the phrases; without phrases one that never matches. Raises re.error."""
+def phrase_pattern(phrases: Iterable[str]) -> Phrases:
+    """Any of the phrases; without phrases nothing ever matches."""
+    return Phrases(tuple(phrases))
+
+
+@cache
+def _compiled(phrases: tuple[str, ...]) -> re.Pattern[str]:
     bodies = [_phrase_body(phrase) for phrase in phrases]
     return re.compile(rf"(?<!\w)(?:{'|'.join(bodies)})(?!\w)") if bodies else _NEVER
 

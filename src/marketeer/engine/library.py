@@ -6,7 +6,9 @@ A file whose hash is any stored version is ours and may be rewritten. Empty, not
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from weakref import WeakValueDictionary
 
 from marketeer.domain.document import CONTEXT_PATH, Author, Document, DocumentKind, tree_path
 from marketeer.domain.task import TaskStatus
@@ -32,6 +34,7 @@ class Library:
         self._store = store
         self._workspace = workspace
         self._clock = clock
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.warnings: list[str] = []
 
     async def in_force(self, path: str, version: int | None = None) -> Document | None:
@@ -61,6 +64,8 @@ class Library:
 
     async def _is_adopted(self, document: Document, *, approved: bool = False) -> bool:
         """Whether its task has taken this version for its output (and, when asked, seen it approved)."""
+        if document.truncated:
+            return False
         made_by_task = document.kind in (DocumentKind.OUTPUT, DocumentKind.CONTEXT)
         if document.author is Author.HUMAN or not made_by_task or document.task_id is None:
             return True
@@ -69,6 +74,12 @@ class Library:
 
     async def look(self, path: str) -> bool:
         """Take in a human's edit of the file. True when the file is a human's and must not be overwritten."""
+        # Tasks of one phase look at their common inputs at the same moment: an edit is one version all the same.
+        lock = self._locks.setdefault(path, asyncio.Lock())
+        async with lock:
+            return await self._look(path)
+
+    async def _look(self, path: str) -> bool:
         content = await self._workspace.read(path)
         if content is None:
             return False
