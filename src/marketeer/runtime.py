@@ -110,6 +110,8 @@ class Office:
         model: ModelClient | None,
     ) -> None:
         from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
+        from marketeer.engine.closing import Closing
+        from marketeer.engine.library import Library
         from marketeer.engine.progress import Progress
 
         self.settings = settings
@@ -118,6 +120,9 @@ class Office:
         self.clock = clock
         self.doorbell = SqliteDoorbell(store, clock)
         self.progress: Progress = Progress(store, clock, self.doorbell)
+        library = Library(store, workspace, clock)
+        closing = Closing(store=store, progress=self.progress, library=library, clock=clock)
+        self.progress.on_end = closing.report_early_end
         self.live = LiveText()
         self._model = model
         self._team: FileTeam | None = None

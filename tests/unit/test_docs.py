@@ -1,4 +1,4 @@
-"""What the pages say is what the code does: commands, options, settings, fields, exit codes, states, files and links."""
+"""What the pages say is what the code does: commands, options, settings, fields, exit codes, states, files, links."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from marketeer.cli import errors, outcome
 from marketeer.cli.app import COMMANDS, app, load_command
 from marketeer.domain.budget import BudgetLevel
 from marketeer.domain.goal import Category, GoalStatus
-from marketeer.domain.ledger import Spend
+from marketeer.domain.ledger import GoalBill, Spend
 from marketeer.domain.task import TaskStatus
 from marketeer.domain.work import WorkKind
 from marketeer.engine.summary import goal_dict, task_dict
-from marketeer.domain.ledger import GoalBill
 from marketeer.settings import settings_table
 from tests.support.builders import NOW, a_goal, a_task
 
@@ -27,6 +26,11 @@ README = ROOT / "README.md"
 GLOSSARY = ROOT / "docs" / "glossary.md"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
+# Modules of the domain that are words of their own.
+NOUNS = (
+    *("approval", "contract", "document", "goal", "journal", "learning", "ledger"),
+    *("outcome", "plan", "review", "skill", "snapshot", "task"),
+)
 # Where a page may name a file from.
 ROOMS = ("", "src/marketeer/")
 
@@ -57,7 +61,7 @@ def rows(text: str) -> list[list[str]]:
 def code(text: str) -> Iterator[str]:
     """Inline code, and the lines of indented and fenced blocks."""
     yield from re.findall(r"`([^`\n]+)`", text)
-    yield from re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE)
+    yield from re.findall(r"^ {4,}(\S.*)$", text, re.MULTILINE)
     for block in re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         yield from block.splitlines()
 
@@ -81,6 +85,12 @@ def test_every_option_a_page_names_exists(page: Path) -> None:
 @cache
 def options() -> frozenset[str]:
     return frozenset(option for name in COMMANDS for param in load_command(name).params for option in param.opts)
+
+
+def test_the_readme_names_every_variable_of_an_option() -> None:
+    params = [param for name in COMMANDS for param in load_command(name).params]
+    variables = {param.envvar for param in params if isinstance(param.envvar, str)}
+    assert {name for name in variables if f"`{name}`" not in text_of(README)} == set()
 
 
 def test_the_readme_names_every_command() -> None:
@@ -113,7 +123,9 @@ def test_the_readmes_exit_codes_are_those_of_the_code() -> None:
 
 def test_the_readmes_configuration_table_is_that_of_the_settings() -> None:
     """When this fails, put the rows below into README.md."""
-    expected = [[f"`{name}`", f"`{default}`" if default else "", meaning] for name, default, meaning in settings_table()]
+    expected = [
+        [f"`{name}`", f"`{default}`" if default else "", meaning] for name, default, meaning in settings_table()
+    ]
     assert rows(section(README, "Configuration")) == expected
 
 
@@ -144,10 +156,9 @@ def test_the_glossary_lists_every_state() -> None:
 def test_the_glossary_has_one_entry_for_each_word_of_the_domain() -> None:
     words = [row[0] for row in rows(section(GLOSSARY, "Glossary"))]
     assert len(words) == len(set(words))
-    nouns = "approval contract document goal journal learning ledger outcome plan review skill snapshot task".split()
-    for noun in nouns:
+    for noun in NOUNS:
         assert (ROOT / "src/marketeer/domain" / f"{noun}.py").is_file(), f"{noun} is no word of the code any more"
-    assert set(nouns) <= set(words)
+    assert set(NOUNS) <= set(words)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.learning import learning_of_approval, learning_of_failure
 from marketeer.domain.outcome import (
     BarrierReviewed,
+    BudgetLooked,
     CancelAsked,
     Claimed,
     Decided,
@@ -87,7 +88,8 @@ def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one ar
             draft.close(item)
             draft.note("barrier_passed", why=occurrence.note, barrier_id=item.barrier_id)
         case Reported():
-            draft.close(_held(draft, occurrence.item))
+            if occurrence.item is not None:
+                draft.close(_held(draft, occurrence.item))
             draft.set_goal(report_path=occurrence.report_path)
             draft.note("report_written", path=occurrence.report_path)
         case Failed():
@@ -104,6 +106,8 @@ def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one ar
             decisions.pause(draft, paused=isinstance(occurrence, PauseAsked))
         case RedoAsked():
             decisions.redo(draft, occurrence)
+        case BudgetLooked():
+            _retry_unpaid(draft)
         case Looked():
             pass
         case _:
@@ -388,6 +392,13 @@ def _over_budget(draft: Draft, refused: OverBudget) -> None:
         reason=refused.reason,
         waits_for=approval.approval_id,
     )
+
+
+def _retry_unpaid(draft: Draft) -> None:
+    for item in list(draft.items.values()):
+        unpaid = item.task_id is not None and _task_of(draft, item).waits_for == WAITS_FOR_BUDGET
+        if unpaid and item.state is WorkState.READY and item.due_at > draft.now:
+            draft.put(item, due_at=draft.now)
 
 
 def _hand_back(draft: Draft, handed: HandedBack) -> None:

@@ -63,7 +63,9 @@ class BarrierReviewed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    item: ItemRef
+    """`item` None: of a goal that was ended before it owed its report."""
+
+    item: ItemRef | None
     report_path: str | None
 
 
@@ -134,6 +136,11 @@ class RedoAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLooked:
+    """A new month or a raised limit may have made room: what waits for the month's money is due now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """Time passed, or another goal changed: see whether anything follows."""
 
@@ -153,6 +160,7 @@ Occurrence = (
     | PauseAsked
     | UnpauseAsked
     | RedoAsked
+    | BudgetLooked
     | Looked
 )
 

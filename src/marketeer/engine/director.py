@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from marketeer.domain.document import Author, Document, DocumentKind, goal_path
 from marketeer.domain.goal import Goal
@@ -12,11 +13,14 @@ from marketeer.domain.planning import build_plan
 from marketeer.domain.product_context import parse_context
 from marketeer.domain.routing import Routing
 from marketeer.domain.task import Task, TaskStatus
-from marketeer.domain.work import WorkItem
+from marketeer.domain.work import WorkItem, WorkKind
+from marketeer.engine.closing import closing_documents
 from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
 from marketeer.engine.reports import Reports
 from marketeer.ports import Clock, Store, Team
+
+PLAN_LOOK_S = 0.05
 
 
 class Director:
@@ -69,6 +73,8 @@ class Director:
         return planned(learnings) if learnings else plan
 
     async def plan(self, item: WorkItem, goal: Goal) -> tuple[Planned, Document]:
+        if await self._library.product_context(rehearsal=goal.rehearsal) is None:
+            await self._let_older_plans_be_made(item)
         plan = await self.make_plan(goal)
         document = Document(
             path=goal_path(goal_id=goal.goal_id, name="plan.md", rehearsal=goal.rehearsal),
@@ -80,6 +86,18 @@ class Director:
             goal_id=goal.goal_id,
         )
         return Planned(item=_ref(item), plan=plan), document
+
+    async def _let_older_plans_be_made(self, item: WorkItem) -> None:
+        """Of goals planned at the same time the oldest writes the product context, and the others wait for its task."""
+
+        def age(other: WorkItem) -> tuple[datetime, str]:
+            return other.created_at, other.work_item_id
+
+        while any(
+            other.kind is WorkKind.PLAN and age(other) < age(item)
+            for other in await self._store.claimed_items(lease_before=None)
+        ):
+            await self._clock.sleep(PLAN_LOOK_S)
 
     def review_barrier(self, item: WorkItem, goal: Goal, tasks: Sequence[Task]) -> BarrierReviewed:
         """The state of everything before the barrier, in words: without a model, the contracts' verdicts decide."""
@@ -96,18 +114,8 @@ class Director:
         return BarrierReviewed(item=_ref(item), note=note)
 
     async def report(self, item: WorkItem, goal: Goal, tasks: Sequence[Task]) -> tuple[Reported, Sequence[Document]]:
-        content = await self._reports.report(goal, tasks)
-        document = Document(
-            path=goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal),
-            kind=DocumentKind.REPORT,
-            content=content,
-            author=Author.MACHINE,
-            rehearsal=goal.rehearsal,
-            created_at=self._clock.now(),
-            goal_id=goal.goal_id,
-        )
-        learnings = await self._memory.as_document(rehearsal=goal.rehearsal)
-        return Reported(item=_ref(item), report_path=document.path), [document, learnings]
+        documents = await closing_documents(goal, tasks, reports=self._reports, memory=self._memory, clock=self._clock)
+        return Reported(item=_ref(item), report_path=documents[0].path), documents
 
 
 def _ref(item: WorkItem) -> ItemRef:

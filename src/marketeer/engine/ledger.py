@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 
 from marketeer.domain.budget import budget_level, tier_at
+from marketeer.domain.approval import ApprovalKind, ApprovalStatus
 from marketeer.domain.document import Document
 from marketeer.domain.errors import ApiUnavailable, BudgetExceeded, ConfigurationError, MarketeerError
 from marketeer.domain.goal import Goal
@@ -140,7 +141,8 @@ class Ledger:
         return await asyncio.shield(self._settle(request, reservation, response, to_documents(response)))
 
     async def _reserve(self, reservation: Reservation, goal: Goal) -> None:
-        caps = Caps(month_usd=self._month_cap_usd, goal_usd=goal.budget_usd, task_usd=DEFAULT_TASK_CAP_USD)
+        task_usd = DEFAULT_TASK_CAP_USD + await self._granted_usd(reservation)
+        caps = Caps(month_usd=self._month_cap_usd, goal_usd=goal.budget_usd, task_usd=task_usd)
         while (refused := await self._store.reserve(reservation, caps)) is not None:
             fits_later = refused.in_flight and refused.settled_usd + reservation.amount_usd <= refused.cap_usd
             if not fits_later:
@@ -151,6 +153,12 @@ class Ledger:
             return
         until = next_month(self._clock.now()) if refused.scope == "month" else None
         raise CapReached(refused, ask_usd=reservation.amount_usd.quantize(CENT, rounding=ROUND_UP), until=until)
+
+    async def _granted_usd(self, reservation: Reservation) -> Decimal:
+        """What humans have added to the task's own limit."""
+        approved = await self._store.approvals(status=ApprovalStatus.APPROVED, goal_id=reservation.goal_id)
+        raises = [a for a in approved if a.kind is ApprovalKind.BUDGET and a.task_id == reservation.task_id]
+        return sum((approval.amount_usd or Decimal(0) for approval in raises), Decimal(0))
 
     def _reservation(
         self, request: ModelRequest, *, goal: Goal, item: WorkItem, skill: str | None, tier: Tier

@@ -7,6 +7,7 @@ finds the rest, and hands back what a dead worker held.
 from __future__ import annotations
 
 from marketeer.domain.errors import StaleClaim, StoreUnavailable
+from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import HandedBack, ItemRef
 from marketeer.domain.snapshot import Change
 from marketeer.domain.work import Scope, WorkItem, WorkState
@@ -50,6 +51,11 @@ class Outbox:
             return False
         goal_ids = self.scope.goal_ids
         return goal_ids is None or item.goal_id in goal_ids or item.task_id in self.scope.task_ids
+
+    def covers(self, goal: Goal) -> bool:
+        """Whether all of the goal's items are in scope."""
+        known = self.scope.goal_ids is None or goal.goal_id in self.scope.goal_ids
+        return known and (goal.rehearsal or not self.scope.rehearsals_only)
 
     async def sweep(self) -> None:
         await self._hand_back_expired()

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 from marketeer.domain.advance import advance
 from marketeer.domain.document import Document
 from marketeer.domain.errors import Conflict
+from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import Claimed, Looked, Occurrence
 from marketeer.domain.review import Review
 from marketeer.domain.snapshot import Change
@@ -23,7 +24,7 @@ log = get_logger(__name__)
 
 
 class Progress:
-    """`on_change` hears of every change this process commits, after the commit."""
+    """`on_change` hears of every change this process commits, after the commit; `on_end` of each that ended a goal."""
 
     def __init__(self, store: Store, clock: Clock, doorbell: Doorbell) -> None:
         self._store = store
@@ -31,6 +32,7 @@ class Progress:
         self._doorbell = doorbell
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.on_change: Callable[[Change], Awaitable[None]] | None = None
+        self.on_end: Callable[[Goal], Awaitable[None]] | None = None
 
     async def apply(
         self,
@@ -60,6 +62,8 @@ class Progress:
             await self.on_change(change)
         if any(task.after.status.is_final and task.after.squad is None for task in change.tasks):
             await self.look_at_waiting_goals()
+        if self.on_end is not None and change.goal.status.is_final:
+            await self.on_end(change.goal)
 
     async def look_at_waiting_goals(self) -> None:
         """Goals whose dependency in another goal has become final."""

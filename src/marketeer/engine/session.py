@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from marketeer.domain.errors import ConfigurationError, StoreUnavailable
-from marketeer.domain.follow_up import waits_for_budget
 from marketeer.domain.goal import Goal, GoalStatus
+from marketeer.domain.outcome import BudgetLooked, Looked
 from marketeer.domain.snapshot import Change
-from marketeer.domain.task import Task
+from marketeer.domain.task import WAITS_FOR_BUDGET, Task, TaskStatus
 from marketeer.domain.work import Scope
 from marketeer.engine.library import Library
 from marketeer.engine.outbox import Outbox
@@ -137,6 +137,8 @@ class Session:
             for task in await self._store.tasks(goal.goal_id):
                 if task.output_path:
                     await self._library.restore(task.output_path)
+            if self._outbox.covers(goal):
+                await self._progress.apply(goal.goal_id, BudgetLooked())
 
     async def _widen_scope(self, goal_id: str | None) -> None:
         """A goal that waits for another goal's task works on that task too, and on nothing else of that goal."""
@@ -177,7 +179,9 @@ class Session:
     async def _until_at_rest(self, goal_id: str | None) -> None:
         while not self._worker.stopping.is_set():
             seen = self._doorbell.rings
-            if not self._worker.busy and await self._at_rest(goal_id):
+            # A look takes a moment: it counts only when nothing was begun or committed meanwhile.
+            at_rest = not self._worker.busy and await self._at_rest(goal_id)
+            if at_rest and not self._worker.busy and self._doorbell.rings == seen:
                 return
             await race(self._doorbell.wait(seen, LOOK_EVERY_S), self._worker.stopping.wait())
 
@@ -195,9 +199,19 @@ class Session:
         """Final, or nothing but a human, an unpause or new money can move it."""
         if goal.status.is_final or goal.status in (GoalStatus.BLOCKED, GoalStatus.PAUSED):
             return True
-        if goal.status is GoalStatus.WAITING:
-            return waits_for_budget(list(await self._store.tasks(goal.goal_id)))
-        return False
+        now, scope = self._clock.now(), self._outbox.scope
+        if await self._store.ready_items(now=now, scope=scope, limit=1):
+            return False
+        if await self._store.claimed_items(lease_before=None):
+            return False  # of a step that could not be reported: it is handed back when its lease ends
+        if await self._progress.apply(goal.goal_id, Looked()) is not None:
+            return False  # another goal's task, which it waits for, has changed its state
+        snapshot = await self._store.snapshot(goal.goal_id)
+        deferred = [t for t in (*snapshot.tasks, *snapshot.external) if t.status is TaskStatus.DEFERRED]
+        if deferred:
+            return all(task.waits_for == WAITS_FOR_BUDGET for task in deferred)
+        # Nothing of ours is under way: it waits for a goal that stands still.
+        return await self._store.next_due(now=now, scope=scope) is None
 
     async def _drain(self) -> None:
         """Calls in flight finish within the grace; what is left is handed back."""

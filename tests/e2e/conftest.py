@@ -1,0 +1,99 @@
+"""The command line as users meet it: a process of its own in an empty folder, with nothing set and no way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import marketeer
+
+SOURCE = Path(marketeer.__file__).parent.parent
+PASSED_ON = ("PATH", "SYSTEMROOT", "TMPDIR", "COVERAGE_PROCESS_START")
+TIMEOUT_S = 50
+GOAL = "Increase signup conversion by 20%"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What one command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def complaint(self) -> str:
+        """The one line on stderr."""
+        (line,) = self.err.splitlines()
+        return line
+
+
+@dataclass(slots=True, kw_only=True)
+class Cli:
+    """Runs `marketeer` in `folder`. `variables` are set on top of an environment without any setting."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str | bytes, **variables: str) -> Finished:
+        with self.running(*arguments, **variables) as process:
+            out, err = process.communicate(timeout=TIMEOUT_S)
+        return Finished(code=process.returncode, out=out, err=err)
+
+    @contextmanager
+    def running(self, *arguments: str | bytes, **variables: str) -> Iterator[subprocess.Popen[str]]:
+        """The process while it runs; it never outlives the block."""
+        command: Sequence[str | bytes] = (sys.executable, "-m", "marketeer", *arguments)
+        with subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self._environment() | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        home = {"HOME": str(self.folder), "PYTHONPATH": str(SOURCE), "COLUMNS": "120"}
+        return {**kept, **home, "LOG_LEVEL": "error", **self.variables}
+
+    @property
+    def files(self) -> list[str]:
+        """Everything below the folder."""
+        return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*"))
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    return Cli(folder=folder)
+
+
+def wait_for_line(process: subprocess.Popen[str], part: str) -> str:
+    """Read the process's stdout up to the line with that part."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if part in line:
+            return line
+    pytest.fail(f"the process ended without saying {part!r}")
