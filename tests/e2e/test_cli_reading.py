@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
+from datetime import datetime
 
 import pytest
 
@@ -120,3 +123,11 @@ def test_start_up_is_quick(cli: Cli, arguments: tuple[str, ...], limit_s: float)
         cli(*arguments)
         took.append(time.perf_counter() - began)
     assert min(took) < limit_s * GENEROUS
+
+
+def test_a_rehearsal_makes_its_first_call_quickly(cli: Cli) -> None:
+    began = time.time()
+    cli("start", "--pipeline", "Social Content", "--rehearse")
+    with closing(sqlite3.connect(cli.folder / "workspace" / "marketeer.db")) as database:
+        (first,) = database.execute("SELECT min(reserved_at) FROM calls").fetchone()
+    assert datetime.fromisoformat(first).timestamp() - began < 0.9 * GENEROUS

@@ -14,7 +14,7 @@ from marketeer.domain.decisions import APPROVED_BY_HUMAN
 from marketeer.domain.errors import StaleClaim, UsageError
 from marketeer.domain.goal import Barrier, GoalStatus, Priority
 from marketeer.domain.learning import LearningOutcome
-from marketeer.domain.outcome import Claimed, Decided, Failed, FailureKind, HandedBack, Looked, Reviewed
+from marketeer.domain.outcome import BudgetLooked, Claimed, Decided, Failed, FailureKind, HandedBack, Looked, Reviewed
 from marketeer.domain.plan import Gate
 from marketeer.domain.task import WAITS_FOR_API, WAITS_FOR_BUDGET, IllegalTransition, Pin, TaskStatus, check_transition
 from marketeer.domain.work import WorkKind, WorkState
@@ -430,6 +430,16 @@ def test_an_empty_month_defers_the_task_until_the_next() -> None:
     play.now = next_month
     play.finish(1)
     assert play.task(1).status is TaskStatus.APPROVED
+
+
+def test_room_in_the_months_budget_makes_what_waited_for_it_due_and_nothing_else() -> None:
+    play = started(a_task(1), a_task(2))
+    play.over_budget(1, "month", until=NOW + timedelta(days=9))
+    down = play.fail(2, FailureKind.OUTAGE)
+    play.apply(BudgetLooked())
+    assert [item.task_id for item in play.ready()] == [task_id(1)]
+    assert play.task(2) == down
+    check_all(play)
 
 
 def test_an_empty_goal_budget_is_one_question_however_many_tasks_meet_it() -> None:

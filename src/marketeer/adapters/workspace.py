@@ -17,6 +17,8 @@ from marketeer.domain.errors import StoreUnavailable, UsageError, WorkspaceBusy
 DATABASE_NAME = "marketeer.db"
 LOCK_NAME = "marketeer.lock"
 IGNORED = f"{DATABASE_NAME}*\n{LOCK_NAME}\n*.tmp\n.env\n"
+LOCK_TRIES = 5
+LOCK_RETRY_S = 0.02
 FOLDERS = ("context", "inputs", "goals", "outputs", "reviews", "metrics", "memory", "team")
 
 
@@ -125,7 +127,7 @@ class FileWorkspace:
     async def work_lock(self, *, scope: str) -> AsyncIterator[None]:
         """A file lock, so that it dies with its owner; the file says who holds it."""
         with self._open_lock() as file:
-            if not _try_lock(file):
+            if not await _patient_lock(file):
                 raise WorkspaceBusy(self._busy_message())
             try:
                 file.seek(0)
@@ -178,6 +180,15 @@ def _try_lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+async def _patient_lock(file: IO[str]) -> bool:
+    """A process that only asks who works here holds the lock for an instant: that is no reason to refuse."""
+    for _ in range(LOCK_TRIES):
+        if _try_lock(file):
+            return True
+        await asyncio.sleep(LOCK_RETRY_S)
+    return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -64,7 +64,9 @@ def load_command(name: str) -> TyperCommand:
     """The command of that name, its module imported."""
     function = getattr(import_module(f"marketeer.cli.{COMMANDS[name][0]}"), name)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    alone.command(name, context_settings={"help_option_names": ["-h", "--help"]})(function)
+    # `start` gets what comes behind its goal, to say that the goal needs quotes.
+    settings = {"help_option_names": ["-h", "--help"], "allow_extra_args": name == "start"}
+    alone.command(name, context_settings=settings)(function)
     command = get_command(alone)
     assert isinstance(command, TyperCommand)  # noqa: S101 - a Typer with one command is that command
     return command

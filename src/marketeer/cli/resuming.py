@@ -32,7 +32,7 @@ MANY = 10_000
 
 def resume(
     goal: Annotated[
-        str | None, typer.Argument(metavar="[GOAL]", help="One goal; left out, every unfinished goal.")
+        str | None, typer.Argument(metavar="GOAL", help="One goal; left out, every unfinished goal.")
     ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,

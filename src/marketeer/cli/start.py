@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,9 +15,10 @@ from marketeer.runtime import load_workspace_team, require_key_and_prices
 
 
 def start(
+    ctx: typer.Context,
     goal: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[GOAL]", help="What you want, in quotes. May be left out when --pipeline is given."),
+        str | None,
+        typer.Argument(metavar="GOAL", help="What you want, in quotes. May be left out when --pipeline is given."),
     ] = None,
     rehearse: Annotated[bool, typer.Option("--rehearse", help="Run offline and free with the built-in model.")] = False,
     pipeline: Annotated[
@@ -45,11 +47,11 @@ def start(
 ) -> int:
     """Take a goal from one sentence to finished deliverables."""
     call = called(workspace, as_json=as_json)
-    description = _goal_of(goal)
+    _refuse_loose_words(goal, ctx.args)
     FileWorkspace(call.settings.workspace_dir).check()
     team = load_workspace_team(call.settings)
     submission = submission_of(
-        description,
+        goal,
         workspace=call.settings.workspace_dir,
         rehearsal=rehearse,
         pipeline=team.find_pipeline(pipeline).name if pipeline is not None else None,
@@ -70,10 +72,8 @@ def start(
     return run(begin(call, submission))
 
 
-def _goal_of(words: list[str] | None) -> str | None:
-    if words is None:
-        return None
-    if len(words) > 1:
+def _refuse_loose_words(goal: str | None, more: Sequence[str]) -> None:
+    if more:
+        words = [goal or "", *more]
         msg = f'the goal came as {len(words)} separate words; put it in quotes: marketeer start "{" ".join(words)}"'
         raise UsageError(msg)
-    return words[0]

@@ -80,7 +80,7 @@ def summary(call: Call, facts: GoalFacts) -> list[str]:
 def _headline(facts: GoalFacts) -> str:
     current = [t for t in facts.tasks if t.superseded_by is None and not (t.reason or "").startswith("skipped:")]
     done = sum(t.status is TaskStatus.APPROVED for t in current)
-    word = _HEADLINES.get(facts.goal.status, "Not finished")
+    word = _HEADLINES.get(facts.goal.status, "Not finished yet")
     counts = f"{done} of {text.counted(len(current), 'deliverable')} approved" if current else "nothing planned yet"
     shows_error = facts.goal.error and facts.goal.status is not GoalStatus.COMPLETED
     return f"{word}: {counts}." + (f" {text.one_line(facts.goal.error or '')}" if shows_error else "")

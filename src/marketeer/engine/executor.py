@@ -110,12 +110,13 @@ class Executor:
         tier = await self._ledger.tier(skill.info.tier, goal)
         model = self._team.model(tier)
         gathered = await self._gather(goal, task, skill)
-        # A truncated answer that was paid for before a crash is not asked for again at the same limit.
+        # What was paid for before a crash is not asked for again: a cut answer not at the same limit, another not at all.
         earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id)
-        cut_before = any(call.stop_reason in TRUNCATED_REASONS for call in earlier)
+        _check_paid_for(earlier)
+        cuts = sum(call.stop_reason in TRUNCATED_REASONS for call in earlier)
         limits = _limits(skill, model)
         calls: list[Call] = []
-        for limit in limits[1:] if cut_before else limits:
+        for limit in limits[cuts:]:
             attempt = len(earlier) + len(calls) + 1
             bought, warnings = await self._call(item, goal, task, gathered, model, tier, limit, attempt)
             calls.append(bought.call)
@@ -125,7 +126,7 @@ class Executor:
         else:
             msg = f"the answer did not fit into {limits[-1]} output tokens: ask for less in one task"
             raise Truncated(msg)
-        _check_answer(bought.response)
+        _check_answer(bought.response.text, bought.response.stop_reason)
         document = bought.documents[0]
         return Result(
             task_id=task.task_id,
@@ -325,10 +326,17 @@ def _limits(skill: Skill, model: ModelSpec) -> tuple[int, ...]:
     return (first, second) if second > first else (first,)
 
 
-def _check_answer(response: ModelResponse) -> None:
-    if response.stop_reason == "refusal":
+def _check_paid_for(calls: Sequence[Call]) -> None:
+    """No document of this step is stored, so an answer that came to its end was refused or empty."""
+    for call in calls:
+        if call.stop_reason is not None and call.stop_reason not in TRUNCATED_REASONS:
+            _check_answer("", call.stop_reason)
+
+
+def _check_answer(text: str, stop_reason: str | None) -> None:
+    if stop_reason == "refusal":
         msg = "the model declined to answer: change the goal's words or the input and redo the task"
         raise ModelRefused(msg)
-    if not response.text.strip():
-        msg = f"the model answered with no text (stop reason {response.stop_reason!r}): redo the task"
+    if not text.strip():
+        msg = f"the model answered with no text (stop reason {stop_reason!r}): redo the task"
         raise EmptyOutput(msg)

@@ -119,7 +119,12 @@ class Ledger:
         """
         model = self._models.of(goal)
         reservation = self._reservation(request, goal=goal, item=item, skill=skill, tier=tier)
-        await self._reserve(reservation, goal)
+        try:
+            await self._reserve(reservation, goal)
+        except asyncio.CancelledError:
+            # The hold may still be carried out, for a call that will never be sent.
+            await asyncio.shield(self._store.release(request.call_id))
+            raise
         log.info("call_started", call_id=request.call_id, model=request.model.model_id, skill=skill)
         try:
             response = await model.complete(request, on_text)

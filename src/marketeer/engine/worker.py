@@ -21,7 +21,7 @@ from marketeer.domain.errors import (
     UsageError,
 )
 from marketeer.domain.outcome import Failed, FailureKind, HandedBack, ItemRef, Outcome, OverBudget
-from marketeer.domain.work import WorkItem
+from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.handlers import Handled, Handlers
 from marketeer.engine.ledger import CapReached
@@ -89,7 +89,7 @@ class Worker:
                 if await race(self._slots.acquire(), self.stopping.wait()):
                     return
                 item_id = await self._next_id()
-                if item_id is None:
+                if item_id is None or self.stopping.is_set():
                     return
                 job = group.create_task(self._job(item_id), name=f"item {item_id}")
                 self._jobs.add(job)
@@ -127,6 +127,9 @@ class Worker:
     async def _job(self, item_id: str) -> None:
         try:
             await self._work(item_id)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._let_go(item_id))
+            raise
         except UsageError as exc:
             self.stop(exc)
         except Exception:
@@ -151,6 +154,13 @@ class Worker:
                 duration_s=round(self._clock.monotonic() - started, 3),
             )
 
+    async def _let_go(self, item_id: str) -> None:
+        """Hand back what was cut off anywhere between its claim and the commit of its outcome."""
+        item = await self._store.work_item(item_id)
+        if item is not None and item.state is WorkState.CLAIMED and item.owner == self._options.owner:
+            ref = ItemRef(item_id=item_id, claim=item.claim)
+            await self._report(item, Handled(outcome=HandedBack(item=ref, reason="the process is stopping")))
+
     async def _claim(self, item_id: str) -> WorkItem | None:
         item = await self._store.work_item(item_id)
         if item is None:
@@ -174,18 +184,16 @@ class Worker:
                 beat = group.create_task(self._keep_lease(item), name=f"lease {item.work_item_id}")
                 handled = await self._handlers.handle(item)
                 beat.cancel()
-        except asyncio.CancelledError:
-            ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
-            handed_back = Handled(outcome=HandedBack(item=ref, reason="the process is stopping"))
-            await asyncio.shield(self._report(item, handed_back))
-            raise
         except ExceptionGroup as errors:
             outcome = self._outcome_of(item, errors.exceptions[0])
             return Handled(outcome=outcome) if outcome else None
         return handled
 
     async def _keep_lease(self, item: WorkItem) -> None:
-        """Raises StaleClaim, which stops the work, when the lease is lost or could not be extended in time."""
+        """Raises StaleClaim, which stops the work, when the lease is lost or could not be extended in time.
+
+        Ends quietly when the item is void, as its goal was ended: the call in flight is paid for and may finish.
+        """
         lease_s = self._options.lease_s
         held_until = self._clock.monotonic() + lease_s
         while self._clock.monotonic() < held_until:
@@ -198,11 +206,17 @@ class Worker:
             except (TimeoutError, StoreUnavailable) as exc:
                 log.warning("heartbeat_failed", error=str(exc))
                 continue
+            if not held and await self._is_void(item):
+                return
             if not held:
                 break
             held_until = asked_at + lease_s
         msg = f"the lease on {item.work_item_id!r} was lost while it was worked on"
         raise StaleClaim(msg)
+
+    async def _is_void(self, item: WorkItem) -> bool:
+        current = await self._store.work_item(item.work_item_id)
+        return current is not None and current.state is WorkState.VOID
 
     def _outcome_of(self, item: WorkItem, exc: Exception) -> Outcome | None:
         ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
