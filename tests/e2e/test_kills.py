@@ -21,7 +21,7 @@ PARALLEL = 3
 
 def instants(count: int, *, longest_s: float, salt: str) -> list[float]:
     """Seeded moments from before the first commit to about the end."""
-    chance = random.Random(f"{SEED}-{salt}")
+    chance = random.Random(f"{SEED}-{salt}")  # noqa: S311 - moments to kill at, not secrets
     return [round(chance.uniform(0.05, longest_s), 3) for _ in range(count)]
 
 

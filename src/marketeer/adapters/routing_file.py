@@ -119,7 +119,10 @@ def parse_routing(
     own_name: str = "team/routing.yaml",
     try_phrases: bool = True,
 ) -> Routing:
-    """Routing from parsed YAML. `try_phrases` compiles each one now, to find those that cannot be read. The overlay adds to lists (a cue with a known id replaces it) and replaces the rest."""
+    """Routing from parsed YAML. The overlay adds to lists (a cue with a known id replaces it) and replaces the rest.
+
+    `try_phrases` compiles each phrase now, to find those that cannot be read.
+    """
     merged = _overlaid(document, overlay) if overlay else document
     try:
         parsed = _Routing.model_validate(_with_sets(merged, merged.get("sets", {})))

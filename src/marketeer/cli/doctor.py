@@ -23,7 +23,7 @@ from marketeer.domain.document import CONTEXT_PATH
 from marketeer.domain.errors import MarketeerError
 from marketeer.domain.ledger import month_key
 from marketeer.domain.product_context import parse_context
-from marketeer.domain.usage import Tier
+from marketeer.domain.usage import Tier, dollars
 from marketeer.runtime import load_workspace_team, open_reader
 from marketeer.settings import unknown_variables
 
@@ -190,7 +190,7 @@ async def _store(call: Call) -> AsyncIterator[Check]:
             yield Check(name="database", state=State.WRONG, found=str(exc))
             return
         yield Check(name="database", state=State.OK, found="opens and answers")
-    left = f"{text.dollars(max(Decimal(0), budget - spent))} of {text.dollars(budget)} left this month"
+    left = f"{dollars(max(Decimal(0), budget - spent))} of {dollars(budget)} left this month"
     remedy = "" if spent < budget else "raise BUDGET_MONTHLY, or wait for the next month"
     state = State.OK if spent < budget else State.MISSING
     yield Check(name="budget", state=state, found=left, remedy=remedy)
@@ -223,7 +223,7 @@ async def _live(call: Call) -> Check:
         left = call.settings.budget_monthly - (await _spent(call) if place.exists else Decimal(0))
         if left < LEAST_BUDGET_USD:
             remedy = "raise BUDGET_MONTHLY"
-            found = f"less than {text.dollars(LEAST_BUDGET_USD)} of the month's budget is left"
+            found = f"less than {dollars(LEAST_BUDGET_USD)} of the month's budget is left"
             return Check(name="live call", state=State.WRONG, found=found, remedy=remedy)
         return Check(name="live call", state=State.OK, found=await live_call(call.settings, SystemClock()))
     except MarketeerError as exc:

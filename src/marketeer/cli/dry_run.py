@@ -17,7 +17,7 @@ from marketeer.domain.ledger import GoalBill, Spend
 from marketeer.domain.plan import Plan
 from marketeer.domain.submission import Submission
 from marketeer.domain.task import Task
-from marketeer.domain.usage import token_estimate
+from marketeer.domain.usage import dollars, token_estimate
 from marketeer.engine.summary import goal_dict
 from marketeer.ports import Team
 from marketeer.runtime import preview
@@ -118,10 +118,10 @@ def plan_lines(goal: Goal, plan: Plan, forecast: Forecast) -> list[str]:
 
 
 def _about(amount: Decimal) -> str:
-    return f"~{text.dollars(round(amount, 2))}"
+    return f"~{dollars(round(amount, 2))}"
 
 
 def _total(goal: Goal, total: CostRange) -> str:
-    low, likely, high = (text.dollars(round(x, 2)) for x in (total.low_usd, total.expected_usd, total.high_usd))
+    low, likely, high = (dollars(round(x, 2)) for x in (total.low_usd, total.expected_usd, total.high_usd))
     free = " for real; a rehearsal is free" if goal.rehearsal else ""
     return f"Cost: about {likely}, between {low} and {high}{free}."

@@ -8,6 +8,7 @@ from decimal import Decimal
 from marketeer.cli import text
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.task import MAX_REVISIONS, Task
+from marketeer.domain.usage import dollars
 
 GOAL = "goal"
 LONGEST_WHY = 200
@@ -41,7 +42,7 @@ def _approved(entry: JournalEntry, cost_usd: Decimal | None) -> str:
     revision = int(entry.data.get("revision") or 0)
     verdict = str(entry.data.get("verdict") or "approved")
     revised = f" ({text.counted(revision, 'revision')})" if revision else ""
-    cost = f"{text.GAP}{text.dollars(cost_usd)}" if cost_usd else ""
+    cost = f"{text.GAP}{dollars(cost_usd)}" if cost_usd else ""
     return f"{verdict}{revised}{cost}"
 
 

@@ -16,6 +16,7 @@ from marketeer.domain.goal import Goal
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.ledger import GoalBill, Spend
 from marketeer.domain.task import Task, TaskStatus
+from marketeer.domain.usage import dollars
 from marketeer.ports import Clock, Store
 
 _MARKS: Mapping[TaskStatus, tuple[str, str]] = {
@@ -94,7 +95,7 @@ def picture(
 
 def _add(rows: Table, task: Task, spend: Spend, characters: int) -> None:
     mark, style = _MARKS[task.status]
-    cost = text.dollars(spend.settled_usd) if spend.settled_usd else ""
+    cost = dollars(spend.settled_usd) if spend.settled_usd else ""
     state, price = _state(task, characters), Text(cost, style="dim")
     rows.add_row(Text(mark, style=style), Text(task.skill, style=style), state, price)
 
@@ -121,7 +122,7 @@ def _subtitle(goal: Goal) -> Text:
 def _footer(goal: Goal, tasks: Sequence[Task], bill: GoalBill, elapsed_s: float) -> Text:
     current = [task for task in tasks if task.superseded_by is None]
     done = sum(task.status is TaskStatus.APPROVED for task in current)
-    cost = f"{'would have cost ' if goal.rehearsal else ''}{text.dollars(bill.total.settled_usd)}"
+    cost = f"{'would have cost ' if goal.rehearsal else ''}{dollars(bill.total.settled_usd)}"
     tokens = f"{bill.total.input_tokens:,} tokens in, {bill.total.output_tokens:,} out"
     # Left to right by how much it would be missed on a narrow terminal.
     parts = [f"{done}/{len(current)} approved", cost, f"{elapsed_s:.0f} s", tokens]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import uuid4
 
-from marketeer.cli import text
 from marketeer.domain.errors import ApiUnavailable, MarketeerError
-from marketeer.domain.usage import Tier
+from marketeer.domain.usage import Tier, dollars
 from marketeer.ports import CallLost, Clock, ModelRequest, ModelResponse, PromptBlock
 from marketeer.runtime import claude_model, load_workspace_team
 from marketeer.settings import Settings
@@ -34,7 +33,7 @@ async def live_call(settings: Settings, clock: Clock) -> str:
     usage = response.usage
     return (
         f"{response.model} answered in {response.latency_s:.1f} s: {usage.total_input_tokens} tokens in, "
-        f"{usage.output_tokens} out, {text.dollars(model.cost_usd(usage))}"
+        f"{usage.output_tokens} out, {dollars(model.cost_usd(usage))}"
     )
 
 

@@ -16,6 +16,7 @@ from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Spend, month_key
 from marketeer.domain.task import Task, TaskStatus
+from marketeer.domain.usage import dollars
 from marketeer.ports import Store
 from marketeer.runtime import load_workspace_team, open_reader
 
@@ -126,9 +127,9 @@ def _status_lines(call: Call, content: dict[str, Any]) -> list[str]:
     if content["worker"]:
         lines += ["", f"Process {content['worker']['pid']} is at work here ({_scope(content['worker']['scope'])})."]
     spend = content["spend"]
-    reserved = f", {text.dollars(spend['reserved_usd'])} reserved" if spend["reserved_usd"] else ""
-    budget = text.dollars(spend["budget_usd"])
-    return [*lines, "", f"Spent in {spend['month']}: {text.dollars(spend['settled_usd'])} of {budget}{reserved}"]
+    reserved = f", {dollars(spend['reserved_usd'])} reserved" if spend["reserved_usd"] else ""
+    budget = dollars(spend["budget_usd"])
+    return [*lines, "", f"Spent in {spend['month']}: {dollars(spend['settled_usd'])} of {budget}{reserved}"]
 
 
 def _scope(scope: object) -> str:
@@ -136,7 +137,7 @@ def _scope(scope: object) -> str:
 
 
 def _status_row(goal: dict[str, Any]) -> tuple[str, ...]:
-    cost = text.dollars(goal["cost_usd"])
+    cost = dollars(goal["cost_usd"])
     return (
         goal["goal_id"],
         goal["status"],

@@ -13,6 +13,7 @@ from marketeer.domain.document import goal_path
 from marketeer.domain.ledger import Spend
 from marketeer.domain.review import Review
 from marketeer.domain.task import Task
+from marketeer.domain.usage import dollars
 from marketeer.ports import Clock, Store
 
 LAST_ENTRIES = 12
@@ -41,11 +42,11 @@ def _head(call: Call, facts: GoalFacts) -> list[str]:
         ("Category", goal.category.value if goal.category else "not chosen yet"),
         ("Pipeline", goal.pipeline or "none: phases were built for this goal"),
         ("Priority", goal.effective_priority.value),
-        ("Cost", f"{would}{text.dollars(total.settled_usd)} ({spent_on(total)})"),
+        ("Cost", f"{would}{dollars(total.settled_usd)} ({spent_on(total)})"),
         ("Time", text.span(facts.duration_s)),
     ]
     if goal.budget_usd is not None:
-        rows.append(("Budget", text.dollars(goal.budget_usd)))
+        rows.append(("Budget", dollars(goal.budget_usd)))
     if goal.error:
         rows.append(("Error", text.one_line(goal.error)))
     if goal.phases:
@@ -57,7 +58,7 @@ def _head(call: Call, facts: GoalFacts) -> list[str]:
 
 
 def _task(call: Call, task: Task, spend: Spend, reviews: Sequence[Review]) -> list[str]:
-    cost = f", {text.dollars(spend.settled_usd)}" if spend.settled_usd else ""
+    cost = f", {dollars(spend.settled_usd)}" if spend.settled_usd else ""
     state = task.verdict if task.verdict and task.status.value == "approved" else task.status.value
     revised = f" ({text.counted(task.revision, 'revision')})" if task.revision else ""
     lines = [f"  {task.task_id}: {state}{revised}{cost}"]

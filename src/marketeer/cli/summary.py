@@ -13,6 +13,7 @@ from marketeer.domain.follow_up import waits_for_budget
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.ledger import GoalBill, Spend, month_key
 from marketeer.domain.task import Task, TaskStatus
+from marketeer.domain.usage import dollars
 from marketeer.domain.work import Scope
 from marketeer.ports import Clock, Store
 
@@ -57,7 +58,7 @@ async def gather(call: Call, store: Store, clock: Clock, goal_id: str) -> GoalFa
         questions=await store.approvals(status=ApprovalStatus.OPEN, goal_id=goal_id),
         report=report.content if report else "",
         duration_s=((goal.finished_at or now) - goal.created_at).total_seconds(),
-        month_line=f"{text.dollars(spend.settled_usd)} of {text.dollars(call.settings.budget_monthly)} spent",
+        month_line=f"{dollars(spend.settled_usd)} of {dollars(call.settings.budget_monthly)} spent",
         until=f"{until.astimezone():%Y-%m-%d %H:%M}" if until else None,
     )
 
@@ -146,7 +147,7 @@ def _advice(facts: GoalFacts) -> list[str]:
 
 def _bill(call: Call, facts: GoalFacts) -> list[str]:
     goal, total = facts.goal, facts.bill.total
-    amount = text.dollars(total.settled_usd)
+    amount = dollars(total.settled_usd)
     cost = f"would have cost {amount}; nothing was spent" if goal.rehearsal else amount
     rows = [("Cost", f"{cost} ({spent_on(total)})"), ("Time", text.span(facts.duration_s))]
     assumed = len(section_items(facts.report, "Assumptions"))

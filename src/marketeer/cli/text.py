@@ -6,20 +6,10 @@ import os.path
 import shutil
 import unicodedata
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 
 GAP = "  "
-CENT = Decimal("0.01")
 NARROWEST = 12
-
-
-def dollars(amount: Decimal | float) -> str:
-    """`$0.13`; what is less than a cent keeps its first digits, `$0.000012`."""
-    value = Decimal(str(amount))
-    if value and abs(value) < CENT:
-        return f"${value.normalize():f}"
-    return f"${value:,.2f}"
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -43,6 +43,7 @@ from marketeer.domain.retry import DEFER_AFTER, OUTAGE_DELAY, exhausted, retry_d
 from marketeer.domain.review import Finding, Severity
 from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import MAX_REVISIONS, WAITS_FOR_API, WAITS_FOR_BUDGET, Task, TaskStatus
+from marketeer.domain.usage import dollars
 from marketeer.domain.work import WorkItem, WorkKind, WorkState
 
 MAX_CYCLES = 50
@@ -379,7 +380,7 @@ def _over_budget(draft: Draft, refused: OverBudget) -> None:
             ApprovalKind.BUDGET,
             refused.reason,
             [
-                (Decision.APPROVE, f"raise the {refused.scope}'s budget by ${refused.ask_usd}"),
+                (Decision.APPROVE, f"raise the {refused.scope}'s budget by {dollars(refused.ask_usd or 0)}"),
                 (Decision.REJECT, "stop here: finished outputs are kept and reported"),
             ],
             task_id=None if of_goal else task.task_id,

@@ -43,8 +43,8 @@ class Step:
     """One step of a pipeline: a skill at work, a Director review (`review`) or a wait (`wait`).
 
     `uses` are earlier skills of the run whose outputs it reads (by default the nearest earlier step); `latest` are
-    skills whose newest approved output from earlier runs it reads. `joined_by` lists skills that join in parallel when the
-    goal names their surface; `replaced_by` a skill that takes its place when the goal names that one.
+    skills whose newest approved output from earlier runs it reads. `joined_by` lists skills that join in parallel when
+    the goal names their surface; `replaced_by` a skill that takes its place when the goal names that one.
     `condition` is the skill whose output must ask for this step.
     """
 

@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
 MICRO = Decimal("0.000001")
+CENT = Decimal("0.01")
 MILLION = Decimal(1_000_000)
 # Roles, block boundaries and the request's own frame, which no text of ours shows.
 FRAME_TOKENS = 512
@@ -109,3 +110,11 @@ def token_bound(*texts: str) -> int:
 def token_estimate(text: str) -> int:
     """A realistic count for forecasts and rehearsals: about four characters to a token."""
     return max(1, round(len(text) / 4))
+
+
+def dollars(amount: Decimal | float) -> str:
+    """As people read money: `$0.13`; what is less than a cent keeps its first digits, `$0.000012`."""
+    value = Decimal(str(amount))
+    if value and abs(value) < CENT:
+        return f"${value.normalize():f}"
+    return f"${value:,.2f}"

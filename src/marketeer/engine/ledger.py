@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 
-from marketeer.domain.budget import budget_level, tier_at
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus
+from marketeer.domain.budget import budget_level, tier_at
 from marketeer.domain.document import Document
 from marketeer.domain.errors import ApiUnavailable, BudgetExceeded, ConfigurationError, MarketeerError
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call, Caps, Refused, Reservation, month_key
-from marketeer.domain.usage import Tier, Usage, token_bound
+from marketeer.domain.usage import CENT, Tier, Usage, dollars, token_bound
 from marketeer.domain.work import WorkItem
 from marketeer.engine.api_state import ApiState
 from marketeer.logs import get_logger
 from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest, ModelResponse, Store
 
 DEFAULT_TASK_CAP_USD = Decimal(5)
-CENT = Decimal("0.01")
 SETTLEMENT_LOOK_S = 5.0
 
 log = get_logger(__name__)
@@ -63,8 +62,8 @@ class CapReached(BudgetExceeded):
             "task": "this task's limit",
         }[refused.scope]
         message = (
-            f"the next call may cost up to ${ask_usd}, but {what} of ${refused.cap_usd} has "
-            f"${refused.settled_usd} spent and ${refused.reserved_usd} reserved"
+            f"the next call may cost up to {dollars(ask_usd)}, but {what} of {dollars(refused.cap_usd)} has "
+            f"{dollars(refused.settled_usd)} spent and {dollars(refused.reserved_usd)} reserved"
         )
         super().__init__(message, scope=refused.scope)
         self.refused = refused

@@ -41,9 +41,7 @@ class Outbox:
         ready = [i for i in change.items if i.state is WorkState.READY and i.due_at <= now]
         mine = [item for item in ready if live and self._in_scope(item, rehearsal=change.goal.rehearsal)]
         for item in mine:
-            log.info(
-                "item_enqueued", item=item.work_item_id, task_id=item.task_id, priority=item.queue_priority
-            )
+            log.info("item_enqueued", item=item.work_item_id, task_id=item.task_id, priority=item.queue_priority)
         await self._queue.put([(item.work_item_id, item.queue_priority) for item in mine])
 
     def _in_scope(self, item: WorkItem, *, rehearsal: bool) -> bool:

@@ -14,8 +14,8 @@ START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 class FakeClock:
     """Implements `ports.Clock`. `advance` moves time and wakes the sleepers whose moment has come.
 
-    With `auto` time jumps to the next sleeper's moment whenever everything has been asleep for a moment: waits cost next
-    to nothing, and keep their order.
+    With `auto` time jumps to the next sleeper's moment whenever everything has been asleep for a moment: waits cost
+    next to nothing, and keep their order.
     """
 
     def __init__(self, start: datetime = START, *, auto: bool = False) -> None:
