@@ -107,13 +107,12 @@ def configure_logs(level: str, fmt: str | None, secrets: Sequence[str], *, quiet
     """Send every log to stderr. May be called again; the last call counts.
 
     `level` is debug, info, warning or error; `fmt` is json, pretty, or None for pretty on a terminal and json
-    elsewhere. `quiet` is for a command that shows its progress in the foreground when nobody asked for a level
-    (`not settings.log_level_given`): pretty logs then start at warning, while JSON keeps `level`, as machines
-    read it. Libraries are heard from warning up.
+    elsewhere. `quiet` is for a command that shows its progress in the foreground when nobody asked for logs
+    (`not settings.logs_asked_for`): they then start at warning. Libraries are heard from warning up.
     """
     pretty = fmt == "pretty" or (fmt is None and sys.stderr.isatty())
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    if quiet and pretty:
+    if quiet:
         threshold = max(threshold, logging.WARNING)
     handler = StderrHandler()
     handler.setFormatter(_formatter(secrets, pretty=pretty))

@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     )
     log_level: LogLevel = _setting(
         "info",
-        "Least severe log line that is written: debug, info, warning or error.",
+        "Least severe log line: debug, info, warning or error. Neither this nor LOG_FORMAT set: from warning up.",
         "one of debug, info, warning, error",
     )
     log_format: LogFormat | None = _setting(
@@ -152,9 +152,9 @@ class Settings(BaseSettings):
     marketeer_lease_s: float = _seconds(60, "Seconds after which a silent worker's work is taken over.", 0.1, 86400)
 
     @property
-    def log_level_given(self) -> bool:
-        """Whether somebody asked for this log level, rather than nobody for any."""
-        return "log_level" in self.model_fields_set
+    def logs_asked_for(self) -> bool:
+        """Whether somebody set a log level or format, rather than nobody any."""
+        return bool({"log_level", "log_format"} & self.model_fields_set)
 
     def redis_address(self) -> str | None:
         """One address for the Redis that is configured, None when there is none."""

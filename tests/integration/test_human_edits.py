@@ -19,7 +19,6 @@ from tests.integration.desk import (
     at_work,
     check_books,
     cut_short,
-    files,
     finish,
     good_answer,
     read,
@@ -132,24 +131,6 @@ async def test_an_edit_made_before_the_review_is_what_is_reviewed_and_sent_back(
         assert [finding.section for finding in first.findings] == ["Summary"]
         assert second.findings == ()
         assert NOTE.strip() in clerk.calls(SKILL)[1].user
-
-
-async def test_a_rejected_file_gives_way_to_the_shipped_version_never_to_a_cut_one(tmp_path: Path) -> None:
-    clerk = Clerk()
-    async with an_office(tmp_path, clerk) as office:
-        goal = await finish(office)
-        task = await task_of(office, goal, SKILL)
-        shipped = read(office, task.output_path)
-        clerk.says[SKILL] = [cut_short, cut_short]
-        await office.redo(task.task_id, note="shorter", by="ada")
-        assert (await again(office, goal)).status is GoalStatus.FAILED
-        again_task = await task_of(office, goal, SKILL)
-        assert again_task.supersedes == task.task_id
-        edit(office, task.output_path, b"")
-        await office.redo(again_task.task_id, note="shorter", by="ada")
-        assert (await again(office, goal)).status is GoalStatus.COMPLETED
-        assert files(office, "context") == [CONTEXT_PATH]
-        assert read(office, task.output_path) in (shipped, "")
 
 
 async def test_a_torn_context_file_gives_way_to_the_approved_version_never_to_a_cut_one(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_without_any_variable_the_defaults_hold() -> None:
     assert settings.anthropic_api_key is None
     assert settings.workspace_dir == Path("workspace")
     assert settings.budget_monthly == Decimal(100)
-    assert (settings.log_level, settings.log_level_given) == ("info", False)
+    assert (settings.log_level, settings.logs_asked_for) == ("info", False)
     assert (settings.max_parallel_agents, settings.webhook_port, settings.redis_port) == (3, 8321, 6379)
     assert settings.notify_urls == ()
     assert settings.secrets() == ()
@@ -142,7 +142,7 @@ def test_levels_and_formats_may_be_written_in_capitals(monkeypatch: pytest.Monke
     monkeypatch.setenv("LOG_LEVEL", "INFO")
     monkeypatch.setenv("LOG_FORMAT", "JSON")
     settings = load_settings()
-    assert (settings.log_level, settings.log_format, settings.log_level_given) == ("info", "json", True)
+    assert (settings.log_level, settings.log_format, settings.logs_asked_for) == ("info", "json", True)
 
 
 @pytest.mark.parametrize("secret", ["ANTHROPIC_API_KEY", "REDIS_PASSWORD", "WEBHOOK_TOKEN"])

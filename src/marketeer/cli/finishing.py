@@ -19,7 +19,7 @@ from marketeer.runtime import Office, open_office, require_idle
 def begin_logs(call: Call) -> None:
     """From here on work is done, and work is logged."""
     settings = call.settings
-    configure_logs(settings.log_level, settings.log_format, settings.secrets(), quiet=not settings.log_level_given)
+    configure_logs(settings.log_level, settings.log_format, settings.secrets(), quiet=not settings.logs_asked_for)
 
 
 async def begin(call: Call, submission: Submission) -> int:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
+from functools import partial
 
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus
 from marketeer.domain.budget import budget_level, tier_at
 from marketeer.domain.document import Document
-from marketeer.domain.errors import ApiUnavailable, BudgetExceeded, ConfigurationError, MarketeerError
+from marketeer.domain.errors import (
+    ApiUnavailable,
+    BudgetExceeded,
+    ConfigurationError,
+    MarketeerError,
+    StoreUnavailable,
+)
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call, Caps, Refused, Reservation, month_key
 from marketeer.domain.usage import CENT, Tier, Usage, dollars, token_bound
 from marketeer.domain.work import WorkItem
 from marketeer.engine.api_state import ApiState
+from marketeer.engine.patience import keep_trying
 from marketeer.logs import get_logger
 from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest, ModelResponse, Store
 
@@ -129,7 +138,7 @@ class Ledger:
             response = await model.complete(request, on_text)
         except CallLost as exc:
             self._api.failed()
-            await self._book_estimate(reservation, str(exc))
+            await keep_trying(self._clock, partial(self._book_estimate, reservation, str(exc)))
             raise (exc.__cause__ if isinstance(exc.__cause__, MarketeerError) else ApiUnavailable(str(exc))) from exc
         except MarketeerError as exc:
             if isinstance(exc, ApiUnavailable) and not exc.rate_limited:
@@ -139,10 +148,16 @@ class Ledger:
             raise
         except BaseException:
             # Cut off in mid-call (shutdown, a bug): it may be billed, so it is booked before anything else happens.
-            await asyncio.shield(self._book_estimate(reservation, "interrupted"))
+            # With the store out of reach its reservation stands, and the next process books it.
+            with contextlib.suppress(StoreUnavailable):
+                await asyncio.shield(self._book_estimate(reservation, "interrupted"))
             raise
         self._api.succeeded()
-        return await asyncio.shield(self._settle(request, reservation, response, to_documents(response)))
+        documents = to_documents(response)
+        # Paid for, and so far in memory only: a disk that is full for a moment must not cost the answer.
+        return await keep_trying(
+            self._clock, lambda: asyncio.shield(self._settle(request, reservation, response, documents))
+        )
 
     async def _reserve(self, reservation: Reservation, goal: Goal) -> None:
         task_usd = DEFAULT_TASK_CAP_USD + await self._granted_usd(reservation)

@@ -40,7 +40,7 @@ class PromptParts:
 
 def fence(source: str, text: str) -> str:
     """Text from outside, as data: the fence cannot be closed from within."""
-    safe_source = source.replace('"', "'").replace("<", "(").replace(">", ")")
+    safe_source = " ".join(source.replace('"', "'").replace("<", "(").replace(">", ")").split())
     return f'<external-content source="{safe_source}">\n{_CLOSING.sub("&lt;/", text)}\n</external-content>'
 
 

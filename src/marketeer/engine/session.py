@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
-from marketeer.domain.errors import ConfigurationError, StoreUnavailable
+from marketeer.domain.errors import ConfigurationError, StoreUnavailable, UsageError
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.outcome import BudgetLooked, Looked
 from marketeer.domain.snapshot import Change
@@ -106,9 +106,18 @@ class Session:
                 for loop in background:
                     loop.cancel()
         self._progress.on_change = None
-        await self._library.mirror_missing()
-        if self._worker.stopped_by is not None:
-            raise self._worker.stopped_by
+        await self._mirror_the_rest()
+        trouble = self._worker.stopped_by or (None if self.interrupted else self._worker.patience.lost)
+        if trouble is not None:
+            raise trouble
+
+    async def _mirror_the_rest(self) -> None:
+        try:
+            await self._library.mirror_missing()
+        except StoreUnavailable as exc:
+            if not self.interrupted:
+                raise
+            log.warning("files_left_for_the_next_process", error=str(exc))
 
     async def _warm_up(self) -> None:
         """What the model needs before its first call is done beside the planning."""
@@ -117,12 +126,17 @@ class Session:
                 await self._prepare_model()
 
     async def _supervised(self, name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """A full disk or locked database is waited out, not died of."""
+        """A full disk or locked database is waited out, not died of; what only the user can mend stops the worker."""
+        said = ""
         while True:
             try:
                 return await loop()
+            except UsageError as exc:
+                return self._worker.stop(exc)
             except StoreUnavailable as exc:
-                log.warning("loop_waits_for_the_store", loop=name, error=str(exc))
+                if str(exc) != said:
+                    said = str(exc)
+                    log.warning("loop_waits_for_the_store", loop=name, error=said)
                 await self._clock.sleep(LOOK_EVERY_S)
 
     async def _take_over(self) -> None:
@@ -161,6 +175,7 @@ class Session:
         return True
 
     async def _heard(self, change: Change) -> None:
+        self._worker.patience.over()
         goal_ids = self._outbox.scope.goal_ids
         if goal_ids and change.goal.goal_id in goal_ids:
             widened = self._add_to_scope(change.goal.goal_id, [c.after for c in change.tasks])
@@ -177,13 +192,20 @@ class Session:
             await self._clock.sleep(MIRROR_BUNDLE_S)
 
     async def _until_at_rest(self, goal_id: str | None) -> None:
-        while not self._worker.stopping.is_set():
+        while not self._worker.stopping.is_set() and self._worker.patience.lost is None:
             seen = self._doorbell.rings
             # A look takes a moment: it counts only when nothing was begun or committed meanwhile.
-            at_rest = not self._worker.busy and await self._at_rest(goal_id)
+            at_rest = not self._worker.busy and await self._looks_at_rest(goal_id)
             if at_rest and not self._worker.busy and self._doorbell.rings == seen:
                 return
             await race(self._doorbell.wait(seen, LOOK_EVERY_S), self._worker.stopping.wait())
+
+    async def _looks_at_rest(self, goal_id: str | None) -> bool:
+        try:
+            return await self._at_rest(goal_id)
+        except StoreUnavailable as exc:
+            self._worker.patience.met(exc)
+            return False
 
     async def _at_rest(self, goal_id: str | None) -> bool:
         if goal_id is not None:

@@ -6,8 +6,10 @@ Every error ends here: it becomes an outcome, or stops the worker when only the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -25,6 +27,7 @@ from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.handlers import Handled, Handlers
 from marketeer.engine.ledger import CapReached
+from marketeer.engine.patience import Patience, keep_trying
 from marketeer.engine.progress import Progress
 from marketeer.engine.racing import race
 from marketeer.logs import get_logger
@@ -47,7 +50,7 @@ class WorkerOptions:
 class Worker:
     """`run()` works until `stop()`, and ends when the last item in hand is done; `cut_off()` hands those back at once.
 
-    `stopped_by` is the error that only the user can mend, once there is one.
+    `stopped_by` is the error that only the user can mend, once there is one; `patience` knows of a store out of reach.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Worker:
         self._jobs: set[asyncio.Task[None]] = set()
         self.stopping = asyncio.Event()
         self.stopped_by: UsageError | None = None
+        self.patience = Patience(clock)
 
     @property
     def busy(self) -> int:
@@ -128,12 +132,16 @@ class Worker:
         try:
             await self._work(item_id)
         except asyncio.CancelledError:
-            await asyncio.shield(self._let_go(item_id))
+            # What cannot be handed back now is, when its lease ends or the next process starts.
+            with contextlib.suppress(StoreUnavailable):
+                await asyncio.shield(self._let_go(item_id))
             raise
         except UsageError as exc:
             self.stop(exc)
+        except StoreUnavailable as exc:
+            # Not claimed, so the sweep brings it again; or not reported, so it is done again when its lease ends.
+            self.patience.met(exc)
         except Exception:
-            # The step could not even be reported (the store is out of reach): its lease ends, and it is done again.
             log.exception("item_crashed", item=item_id)
 
     async def _work(self, item_id: str) -> None:
@@ -147,7 +155,7 @@ class Worker:
             started = self._clock.monotonic()
             handled = await self._handle_under_lease(item)
             if handled is not None:
-                await self._report(item, handled)
+                await keep_trying(self._clock, partial(self._report, item, handled))
             log.info(
                 "item_done",
                 outcome=type(handled.outcome).__name__ if handled else "dropped",

@@ -49,6 +49,8 @@ MIN_CACHED_TOKENS = 512
 TTL_S = {"5m": 300.0, "1h": 3600.0}
 REQUEST_LIMIT = 4_000
 TOKEN_LIMIT = 10_000_000
+# Connections that may knock at the same moment; with fewer the kernel lets the rest wait a second.
+BACKLOG = 2_048
 
 
 class BillLine(TypedDict):
@@ -119,13 +121,16 @@ class FakeClaude:
     """The server. `requests` are those understood so far, `bill` what was billed, `peak` the most at one time.
 
     `answer` makes the text of each reply; without it replies are documents that pass their contracts. `faults` says
-    what goes wrong. With `api_key` only that key is let in, else any. `models` are the ids it knows.
+    what goes wrong. With `api_key` only that key is let in, else any. `models` are the ids it knows. A reply begins
+    after `latency_s`; its stream takes `stream_s`, evenly spread over its events, with the text in `deltas` pieces.
     """
 
     def __init__(
         self,
         *,
         latency_s: float = 0.0,
+        stream_s: float = 0.0,
+        deltas: int | None = None,
         answer: Answer | None = None,
         faults: Faults = no_faults,
         api_key: str | None = None,
@@ -139,6 +144,8 @@ class FakeClaude:
         self.peak = 0
         self.number = 0
         self._latency_s = latency_s
+        self._stream_s = stream_s
+        self._deltas = deltas
         self._answer = answer or RehearsedAnswers()
         self._faults = faults
         self._api_key = api_key
@@ -162,7 +169,7 @@ class FakeClaude:
         return sum((line["cost_usd"] for line in self.bill), Decimal(0))
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, backlog=BACKLOG)
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -255,7 +262,7 @@ class FakeClaude:
             self._cache.count(asked.model, fake_request.prompt_parts(asked.body)), output=reply.output_tokens
         )
         answer = fake_reply.message(reply, number=asked.number, model=asked.model, tokens=tokens, fault=fault)
-        events = fake_reply.events_of(answer)
+        events = fake_reply.events_of(answer, self._deltas)
         breaks = fault is not None and fault.kind in fake_reply.BREAKING
         if fault and breaks and asked.stream:
             events = events[: fault.after_events]
@@ -275,9 +282,12 @@ class FakeClaude:
     ) -> bool:
         headers = {"content-type": "text/event-stream; charset=utf-8", "transfer-encoding": "chunked"}
         writer.write(fake_http.head(200, {**self._headers(number), **headers}))
-        for name, data in events:
+        began = asyncio.get_running_loop().time()
+        for sent, (name, data) in enumerate(events, start=1):
             if fault and fault.pause_s:
                 await asyncio.sleep(fault.pause_s)
+            if self._stream_s:
+                await _sleep_until(began + self._stream_s * sent / len(events))
             await _send(writer, fake_http.chunk(fake_http.sse(name, data)))
         kind = fault.kind if fault else None
         if fault and kind is FaultKind.STREAM_ERROR:
@@ -347,6 +357,7 @@ class FakeClaude:
             "sha256": hashlib.sha256(request.body).hexdigest(),
             "cost_usd": str(line["cost_usd"] if line else Decimal(0)),
             "status": status,
+            "in_flight": self._in_flight,
         }
         with self._log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
@@ -384,6 +395,11 @@ async def _send(writer: asyncio.StreamWriter, data: bytes) -> bool:
     return True
 
 
+async def _sleep_until(moment: float) -> None:
+    """By the loop's clock, so that what a step takes too long does not add up."""
+    await asyncio.sleep(moment - asyncio.get_running_loop().time())
+
+
 def _request_id(number: int) -> str:
     return f"req_{number:06d}"
 
@@ -403,17 +419,29 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m marketeer.testing.fake_claude", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--latency-s", type=float, default=0.0, help="wait before each answer")
+    parser.add_argument("--stream-s", type=float, default=0.0, help="spread each answer over this time")
+    parser.add_argument("--deltas", type=int, help="send each answer's text in this many pieces")
     parser.add_argument("--log", type=Path, help="append a JSON line for each request to this file")
     parser.add_argument("--script", type=Path, help="JSON file with faults, by number or at random")
     parser.add_argument("--api-key", help="let in only this key")
     parser.add_argument("--plain-words", type=int, help="answer with plain text of this many words")
+    parser.add_argument("--answer-file", type=Path, help="answer every request with this file's text")
     return parser.parse_args(argv)
+
+
+def _answer_of(arguments: argparse.Namespace) -> Answer | None:
+    if arguments.answer_file is not None:
+        text = str(arguments.answer_file.read_text(encoding="utf-8"))
+        return lambda _asked: text
+    return plain_answer(arguments.plain_words) if arguments.plain_words else None
 
 
 async def _run(arguments: argparse.Namespace) -> None:
     server = FakeClaude(
         latency_s=arguments.latency_s,
-        answer=plain_answer(arguments.plain_words) if arguments.plain_words else None,
+        stream_s=arguments.stream_s,
+        deltas=arguments.deltas,
+        answer=_answer_of(arguments),
         faults=load_script(arguments.script) if arguments.script else no_faults,
         api_key=arguments.api_key,
         port=arguments.port,

@@ -107,8 +107,8 @@ def message(reply: Reply, *, number: int, model: str, tokens: Tokens, fault: Fau
     return answer
 
 
-def events_of(answer: Mapping[str, Any]) -> list[Event]:
-    """The same answer as the events of a stream, in the documented order."""
+def events_of(answer: Mapping[str, Any], deltas: int | None = None) -> list[Event]:
+    """The same answer as the events of a stream, in the documented order; `deltas` is how many each block comes in."""
     usage = answer.get("usage")
     opening = {**answer, "content": [], "stop_reason": None}
     ending: dict[str, Any] = {"delta": {"stop_reason": answer["stop_reason"], "stop_sequence": None}}
@@ -117,15 +117,16 @@ def events_of(answer: Mapping[str, Any]) -> list[Event]:
         ending["usage"] = {name: count for name, count in usage.items() if name.endswith("_tokens")}
     events = [_event("message_start", message=opening)]
     for index, block in enumerate(answer["content"]):
-        events += _block_events(index, block)
+        events += _block_events(index, block, deltas)
         if index == 0:
             events.insert(2, _event("ping"))
     return [*events, _event("message_delta", **ending), _event("message_stop")]
 
 
-def _block_events(index: int, block: Mapping[str, Any]) -> list[Event]:
+def _block_events(index: int, block: Mapping[str, Any], count: int | None) -> list[Event]:
     text = block_text(block)
-    pieces = [text[at : at + PIECE_CHARS] for at in range(0, len(text), PIECE_CHARS)]
+    size = max(1, -(-len(text) // count)) if count else PIECE_CHARS
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
     if block["type"] == "thinking":
         empty = {"type": "thinking", "thinking": "", "signature": ""}
         deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces]
