@@ -250,7 +250,7 @@ class Office:
             clock=clock,
         )
         handlers = Handlers(
-            store=store,
+            progress=self.progress,
             director=director,
             executor=executor,
             reviewer=Reviewer(library=library, team=self.team, clock=clock),

@@ -353,7 +353,7 @@ def texts(request: ModelRequest) -> str:
 
 
 async def check_books(office: Office, goal: Goal) -> None:
-    """What holds of every goal at rest: nothing reserved, the sums are those of the calls, the journal tells the state."""
+    """At rest nothing is reserved, the sums are those of the calls, and the journal tells the state."""
     calls = await office.store.calls(goal.goal_id)
     bill = await office.store.goal_bill(goal.goal_id)
     assert bill.total.settled_usd == sum(call.cost_usd for call in calls)

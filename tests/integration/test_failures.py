@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ async def test_a_passing_failure_is_tried_again_after_longer_and_longer_waits(tm
         goal = await finish(office)
         assert goal.status is GoalStatus.COMPLETED
         moments = [seen.at for seen in clerk.seen]
-        waits = [(after - before).total_seconds() for before, after in zip(moments, moments[1:], strict=False)]
+        waits = [(after - before).total_seconds() for before, after in pairwise(moments)]
         assert all(wait >= 0.5 * 2**number for number, wait in enumerate(waits)), waits
         (call,) = await office.store.calls(goal.goal_id)
         assert not call.estimated

@@ -53,7 +53,7 @@ async def _check_ways(office: Office, goal: Goal) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_the_journal_of_a_troubled_goal_gives_its_stored_state(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - trouble, repeatable by its seed
     troubles: list[Answer] = [
         None, None, without_summary, with_secret, cut_short, refused, empty, ApiUnavailable("busy"), CallLost("cut")
     ]  # fmt: skip

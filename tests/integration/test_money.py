@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from marketeer.adapters.claude import ClaudeModel
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.goal import Goal, GoalStatus
-from marketeer.domain.ledger import month_key
+from marketeer.domain.ledger import Caps, Refused, Reservation, month_key
 from marketeer.domain.task import WAITS_FOR_BUDGET, TaskStatus
 from marketeer.domain.usage import token_bound
 from marketeer.engine import ledger as ledger_module
@@ -161,7 +162,7 @@ async def test_a_refused_raise_of_a_tasks_limit_fails_that_task_alone(
         await office.decide(await _question(office, goal), Decision.REJECT, note=None, by="ada")
         goal = await again(office, goal)
         assert goal.status is GoalStatus.FAILED
-        assert await statuses(office, goal) == {skill: "approved" for skill in amounts} | {dearest: "failed"}
+        assert await statuses(office, goal) == dict.fromkeys(amounts, "approved") | {dearest: "failed"}
 
 
 # -- the month's cap -------------------------------------------------------------------------------------------
@@ -214,7 +215,33 @@ async def test_a_call_that_fits_once_another_has_settled_waits_for_it_and_goes_o
         assert goal.status is GoalStatus.COMPLETED
         assert (await office.store.month_spend("2026-11")).settled_usd <= 2 * spent + largest
         assert await journal_of(office, goal, "task_deferred") == []
+        assert clerk.peak == 1
         await check_books(office, goal)
+
+
+async def test_a_call_that_waits_for_room_is_not_made_when_its_goal_is_cancelled_meanwhile(tmp_path: Path) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk, budget_monthly=Decimal("0.25")) as office:
+        asked: list[str] = []
+        reserve = office.store.reserve
+
+        async def counted(reservation: Reservation, caps: Caps) -> Refused | None:
+            asked.append(reservation.goal_id)
+            return await reserve(reservation, caps)
+
+        office.store.reserve = counted  # type: ignore[method-assign]
+        clerk.hold(SKILL)
+        first, second = await submit(office), await submit(office)
+        async with at_work(office):
+            await clerk.busy_with(SKILL)
+            while not {first.goal_id, second.goal_id} <= set(asked):
+                await office.clock.sleep(1)
+            waiting = first if clerk.seen[0].request.call_id.startswith(second.token) else second
+            await office.cancel(waiting.goal_id, by="ada")
+            clerk.let_go(SKILL)
+        assert len(clerk.seen) == 1
+        assert await office.store.calls(waiting.goal_id) == []
+        await check_books(office, waiting)
 
 
 async def test_revisions_and_bad_answers_count_in_every_cap(tmp_path: Path) -> None:
@@ -251,12 +278,16 @@ class Answers:
 
 
 async def _spend_at_random(folder: Path, seed: int, answers: Answers) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - caps, repeatable by their seed
     month, goal_cap = (Decimal(chance.randrange(20, 100)) / 100 for _ in range(2))
     faults = at_random(seed, 0.25, [Fault(kind=FaultKind.DISCONNECT_AFTER), Fault(kind=FaultKind.NO_USAGE)])
     async with FakeClaude(faults=faults, answer=answers, latency_s=0.002) as server:
         model = ClaudeModel(api_key=KEY, base_url=server.base_url, clock=QuickClock(1), max_parallel=9)
-        options = {"budget_monthly": month, "max_parallel_agents": chance.randrange(2, 9), "marketeer_lease_s": 86_400}
+        options: dict[str, Any] = {
+            "budget_monthly": month,
+            "max_parallel_agents": chance.randrange(2, 9),
+            "marketeer_lease_s": 86_400,
+        }
         async with an_office(folder, model, clock=QuickClock(400), **options) as office:
             goals = [await submit(office, FUNNEL, budget_usd=goal_cap if first else None) for first in (True, False)]
             await work(office)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from marketeer.domain.document import CONTEXT_PATH
 from marketeer.domain.goal import GoalStatus
+from marketeer.domain.ledger import Spend
 from tests.integration.desk import (
     FAN,
     FOUNDATION,
@@ -39,7 +40,7 @@ async def test_a_rehearsal_asks_no_model_and_costs_the_month_nothing(tmp_path: P
         assert len(calls) == 4
         assert all(call.rehearsal and call.cost_usd > 0 for call in calls)
         month = await office.store.month_spend("2026-11")
-        assert (month.settled_usd, month.reserved_usd, month.calls) == (0, 0, 0)
+        assert month == Spend()
         assert "would have cost" in read(office, goal.report_path)
         await check_books(office, goal)
 

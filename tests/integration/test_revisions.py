@@ -1,4 +1,4 @@
-"""What a failed review leads to: exact findings in the next prompt, at most three revisions, then a human or a report."""
+"""What a failed review leads to: exact findings in the next prompt, up to three revisions, a human or a report."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from marketeer.domain import advance
 from marketeer.domain.approval import ApprovalStatus, Decision
 from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import Goal, GoalStatus
@@ -96,6 +97,22 @@ async def test_major_findings_that_survive_three_revisions_are_approved_and_repo
         report = read(office, goal.report_path)
         assert "approved with findings after 3 revision(s)" in report
         assert findings[0].line() in report
+        await check_books(office, goal)
+
+
+async def test_a_goal_that_goes_round_too_often_ends_with_its_good_outputs_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advance, "MAX_CYCLES", 1)
+    clerk = Clerk()
+    clerk.says["copy-editing"] = [without_summary] * 4
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office, FAN)
+        assert (goal.status, goal.cycles) == (GoalStatus.MAX_ITERATIONS, 2)
+        kept = await task_of(office, goal, "social-content")
+        report = read(office, goal.report_path)
+        assert f"{kept.task_id}.md" in report
+        assert "more than 1 revisions" in report
         await check_books(office, goal)
 
 

@@ -1,4 +1,4 @@
-"""Pause, cancel, interrupts and lost leases in mid-call: what is paid for is booked and kept, and nothing else moves."""
+"""Pause, cancel, interrupts and lost leases in mid-call: what is paid for is booked and kept, nothing else moves."""
 
 from __future__ import annotations
 

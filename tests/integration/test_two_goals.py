@@ -90,7 +90,7 @@ async def test_when_the_first_goal_is_cancelled_the_second_writes_its_own_contex
         own = await task_of(office, second, FOUNDATION)
         lost = await task_of(office, first, FOUNDATION)
         assert (own.status, own.supersedes) == (TaskStatus.APPROVED, lost.task_id)
-        assert [seen.skill for seen in clerk.seen][0] == FOUNDATION
+        assert clerk.seen[0].skill == FOUNDATION
         assert (await task_of(office, second, "social-content")).depends_on == (own.task_id,)
         await check_books(office, second)
 

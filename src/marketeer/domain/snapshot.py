@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marketeer.domain.approval import Approval
+from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.goal import Goal
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
@@ -50,3 +50,20 @@ class Change:
     approvals: tuple[Approval, ...] = ()
     learnings: tuple[Learning, ...] = ()
     entries: tuple[JournalEntry, ...] = ()
+
+
+def after(snapshot: Snapshot, change: Change) -> Snapshot:
+    """The snapshot as the store would load it once `change` is committed, but for other goals' tasks."""
+    tasks = {task.task_id: task for task in snapshot.tasks} | {c.after.task_id: c.after for c in change.tasks}
+    items = {i.work_item_id: i for i in snapshot.items} | {i.work_item_id: i for i in change.items}
+    approvals = {a.approval_id: a for a in snapshot.approvals} | {a.approval_id: a for a in change.approvals}
+    known = {a.approval_id for a in snapshot.approvals}
+    asked = sum(a.approval_id not in known for a in change.approvals)
+    return Snapshot(
+        goal=change.goal,
+        tasks=tuple(sorted(tasks.values(), key=lambda task: task.seq)),
+        external=snapshot.external,
+        items=tuple(i for i in items.values() if i.state.is_open or i.task_id is None),
+        approvals=tuple(a for a in approvals.values() if a.status is ApprovalStatus.OPEN),
+        approvals_made=snapshot.approvals_made + asked,
+    )

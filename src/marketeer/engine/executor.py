@@ -110,7 +110,7 @@ class Executor:
         tier = await self._ledger.tier(skill.info.tier, goal)
         model = self._team.model(tier)
         gathered = await self._gather(goal, task, skill)
-        # What was paid for before a crash is not asked for again: a cut answer not at the same limit, another not at all.
+        # What was paid for before a crash is not asked for again; a cut answer is, but with more room.
         earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id)
         _check_paid_for(earlier)
         cuts = sum(call.stop_reason in TRUNCATED_REASONS for call in earlier)

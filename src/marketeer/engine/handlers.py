@@ -16,8 +16,8 @@ from marketeer.domain.task import Task
 from marketeer.domain.work import WorkItem, WorkKind
 from marketeer.engine.director import Director
 from marketeer.engine.executor import Executor
+from marketeer.engine.progress import Progress
 from marketeer.engine.reviewer import Reviewer
-from marketeer.ports import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +30,15 @@ class Handled:
 
 
 class Handlers:
-    def __init__(self, *, store: Store, director: Director, executor: Executor, reviewer: Reviewer) -> None:
-        self._store = store
+    def __init__(self, *, progress: Progress, director: Director, executor: Executor, reviewer: Reviewer) -> None:
+        self._progress = progress
         self._director = director
         self._executor = executor
         self._reviewer = reviewer
 
     async def handle(self, item: WorkItem) -> Handled:
         """Do the step. Raises what the worker's boundary translates."""
-        snapshot = await self._store.snapshot(item.goal_id)
+        snapshot = await self._progress.snapshot(item.goal_id)
         match item.kind:
             case WorkKind.PLAN:
                 planned, document = await self._director.plan(item, snapshot.goal)

@@ -18,12 +18,13 @@ from marketeer.domain.errors import (
     BudgetExceeded,
     ConfigurationError,
     MarketeerError,
+    StaleClaim,
     StoreUnavailable,
 )
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call, Caps, Refused, Reservation, month_key
 from marketeer.domain.usage import CENT, Tier, Usage, dollars, token_bound
-from marketeer.domain.work import WorkItem
+from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.patience import keep_trying
 from marketeer.logs import get_logger
@@ -168,10 +169,18 @@ class Ledger:
                 break
             # Calls in flight hold their worst case and settle at less: wait for one of them.
             await self._doorbell.wait(self._doorbell.rings, SETTLEMENT_LOOK_S)
+            await self._check_still_wanted(reservation)
         if refused is None:
             return
         until = next_month(self._clock.now()) if refused.scope == "month" else None
         raise CapReached(refused, ask_usd=reservation.amount_usd.quantize(CENT, rounding=ROUND_UP), until=until)
+
+    async def _check_still_wanted(self, reservation: Reservation) -> None:
+        """Raises StaleClaim when the goal was ended, or the item taken away, while its call waited for room."""
+        item = await self._store.work_item(reservation.work_item_id)
+        if item is None or item.state is not WorkState.CLAIMED:
+            msg = f"{reservation.work_item_id!r} is no longer wanted: its goal was ended or its lease was lost"
+            raise StaleClaim(msg)
 
     async def _granted_usd(self, reservation: Reservation) -> Decimal:
         """What humans have added to the task's own limit."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
 from marketeer.domain.advance import advance
 from marketeer.domain.document import Document
-from marketeer.domain.errors import Conflict
+from marketeer.domain.errors import Conflict, StaleClaim, UsageError
 from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import Claimed, Looked, Occurrence
 from marketeer.domain.review import Review
-from marketeer.domain.snapshot import Change
+from marketeer.domain.snapshot import Change, Snapshot, after
 from marketeer.domain.work import WorkItem, WorkState
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, Store
 
 MAX_CONFLICTS = 50
+MAX_REMEMBERED = 256
 
 log = get_logger(__name__)
 
@@ -31,6 +33,7 @@ class Progress:
         self._clock = clock
         self._doorbell = doorbell
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._known: OrderedDict[str, Snapshot] = OrderedDict()
         self.on_change: Callable[[Change], Awaitable[None]] | None = None
         self.on_end: Callable[[Goal], Awaitable[None]] | None = None
 
@@ -83,19 +86,42 @@ class Progress:
         mine = (i for i in change.items if i.work_item_id == item.work_item_id and i.state is WorkState.CLAIMED)
         return next(mine, None)
 
+    async def snapshot(self, goal_id: str) -> Snapshot:
+        """The goal as this process last wrote it, or else as the store has it."""
+        known = self._known.get(goal_id)
+        return known if known is not None else await self._store.snapshot(goal_id)
+
+    def _remember(self, snapshot: Snapshot) -> None:
+        """Our own last commit needs no reading back: the goal's version refuses the next one if it is out of date.
+
+        Tasks of other goals change without a trace in this goal's version, so a goal that depends on any is not kept.
+        """
+        if snapshot.external or snapshot.goal.status.is_final:
+            return
+        self._known[snapshot.goal.goal_id] = snapshot
+        while len(self._known) > MAX_REMEMBERED:
+            self._known.popitem(last=False)
+
     async def _commit(
         self, goal_id: str, occurrence: Occurrence, documents: Sequence[Document], reviews: Sequence[Review]
     ) -> Change | None:
-        for _ in range(MAX_CONFLICTS):
-            snapshot = await self._store.snapshot(goal_id)
-            change = advance(snapshot, occurrence, self._clock.now())
-            if change is None:
-                return None
+        for attempt in range(MAX_CONFLICTS):
+            remembered = self._known.pop(goal_id, None) if attempt == 0 else None
+            snapshot = remembered or await self._store.snapshot(goal_id)
             try:
-                await self._store.commit(change, documents=documents, reviews=reviews)
+                change = advance(snapshot, occurrence, self._clock.now())
+                if change is not None:
+                    await self._store.commit(change, documents=documents, reviews=reviews)
             except Conflict:
                 log.debug("commit_conflict", goal_id=goal_id)
                 continue
+            except (StaleClaim, UsageError):
+                if remembered is None:
+                    raise
+                continue  # what we remember may be older than what another process has written
+            if change is None and remembered is not None:
+                continue
+            self._remember(snapshot if change is None else after(snapshot, change))
             return change
         msg = f"goal {goal_id!r} kept changing under {MAX_CONFLICTS} attempts to write it"
         raise Conflict(msg)

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 import structlog
 
@@ -27,7 +26,7 @@ from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.handlers import Handled, Handlers
 from marketeer.engine.ledger import CapReached
-from marketeer.engine.patience import Patience, keep_trying
+from marketeer.engine.patience import RETRY_EVERY_S, Patience
 from marketeer.engine.progress import Progress
 from marketeer.engine.racing import race
 from marketeer.logs import get_logger
@@ -155,7 +154,7 @@ class Worker:
             started = self._clock.monotonic()
             handled = await self._handle_under_lease(item)
             if handled is not None:
-                await keep_trying(self._clock, partial(self._report, item, handled))
+                await self._report_patiently(item, handled)
             log.info(
                 "item_done",
                 outcome=type(handled.outcome).__name__ if handled else "dropped",
@@ -176,6 +175,17 @@ class Worker:
         log.debug("item_dequeued", item=item_id)
         return await self._progress.claim(item, owner=self._options.owner, lease_s=self._options.lease_s)
 
+    async def _report_patiently(self, item: WorkItem, handled: Handled) -> None:
+        """Wait for a store that is out of reach, but not while stopping: what was paid for is recorded already."""
+        while True:
+            try:
+                return await self._report(item, handled)
+            except StoreUnavailable as exc:
+                self.patience.met(exc)
+                if self.stopping.is_set() or self.patience.lost is not None:
+                    raise
+            await race(self._clock.sleep(RETRY_EVERY_S), self.stopping.wait())
+
     async def _report(self, item: WorkItem, handled: Handled) -> None:
         try:
             await self._progress.apply(
@@ -194,6 +204,9 @@ class Worker:
                 beat.cancel()
         except ExceptionGroup as errors:
             outcome = self._outcome_of(item, errors.exceptions[0])
+            if isinstance(errors.exceptions[0], StoreUnavailable):
+                # No attempt of the task's, and no reason to try again in the same instant.
+                await race(self._clock.sleep(RETRY_EVERY_S), self.stopping.wait())
             return Handled(outcome=outcome) if outcome else None
         return handled
 
@@ -237,6 +250,9 @@ class Worker:
             case UsageError():
                 log.warning("stopped_by_configuration", error=str(exc))
                 self.stop(exc)
+                return HandedBack(item=ref, reason=str(exc))
+            case StoreUnavailable():
+                self.patience.met(exc)
                 return HandedBack(item=ref, reason=str(exc))
             case TransientError():
                 return self._transient(ref, exc)

@@ -1,0 +1,162 @@
+"""What runs in a process of its own, so that no benchmark pays for what another has imported or kept.
+
+`python -m benchmarks.child NAME '{"argument": ...}'` prints one JSON object. `cli` instead runs the command line and
+writes the memory it needed to a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.memory_use import peak_mb, resident_mb
+from benchmarks.sampling import Samples, sampling
+from benchmarks.workspaces import CHAIN, GOAL, TWENTY, InstantModel, answer, settings_for
+from marketeer.domain.goal import Goal, GoalStatus
+from marketeer.domain.submission import Submission
+from marketeer.domain.task import Task, TaskStatus
+from marketeer.runtime import Office, open_office
+
+SDK = "anthropic"
+
+
+async def chains(workspace: str, url: str, pipeline: str, runs: int, parallel: int) -> dict[str, Any]:
+    """One goal after the other against a server: seconds to the report, seconds to the end, and the chain of calls."""
+    cold = SDK not in sys.modules
+    async with open_office(settings_for(Path(workspace), parallel=parallel, base_url=url)) as office:
+        timed = [await _timed_goal(office, pipeline) for _ in range(runs)]
+    return {"cold": cold, "runs": timed}
+
+
+async def _timed_goal(office: Office, pipeline: str) -> dict[str, float]:
+    began = time.perf_counter()
+    goal = await _submit(office, pipeline)
+    await office.work(goal.goal_id)
+    ended = time.perf_counter() - began
+    goal = await office.store.goal(goal.goal_id)
+    tasks = await office.store.tasks(goal.goal_id)
+    calls = await office.store.calls(goal.goal_id)
+    _require_done([goal], tasks)
+    if goal.finished_at is None:
+        msg = f"{goal.goal_id!r} has no end"
+        raise RuntimeError(msg)
+    return {
+        "report_s": (goal.finished_at - goal.created_at).total_seconds(),
+        "end_s": ended,
+        "chain": longest_chain(tasks, Counter(call.task_id for call in calls)),
+        "call_s": sorted(call.latency_s for call in calls)[len(calls) // 2],
+    }
+
+
+def longest_chain(tasks: Sequence[Task], calls: Counter[str | None]) -> int:
+    """The most calls that had to wait for each other; calls of no task (a plan, a report) wait for all the others."""
+    depth: dict[str, int] = {}
+    for task in sorted(tasks, key=lambda each: each.seq):
+        depth[task.task_id] = calls[task.task_id] + max((depth.get(d, 0) for d in task.depends_on), default=0)
+    return calls[None] + max(depth.values(), default=0)
+
+
+async def throughput(
+    workspace: str, tasks: int, chars: int, words: int, parallel: int, profile: bool
+) -> dict[str, Any]:
+    """Many goals of 20 tasks at once, with a model that answers at once."""
+    text = answer(chars=chars, words=words)
+    settings = settings_for(Path(workspace), parallel=parallel)
+    async with open_office(settings, model=InstantModel(text)) as office:
+        goals = [await _submit(office, TWENTY) for _ in range(tasks // 20)]
+        began = time.perf_counter()
+        samples = Samples()
+        if profile:
+            with sampling() as samples:
+                await office.work(None)
+        else:
+            await office.work(None)
+        elapsed = time.perf_counter() - began
+        done = [await office.store.goal(goal.goal_id) for goal in goals]
+        every = [task for goal in goals for task in await office.store.tasks(goal.goal_id)]
+    _require_done(done, every)
+    finished = max(task.finished_at for task in every if task.finished_at)
+    return {
+        "tasks": len(every),
+        "task_s": (finished - min(task.created_at for task in every)).total_seconds(),
+        "all_s": elapsed,
+        "answer_chars": len(text),
+        "busy": {thread: samples.busy(thread) for thread in samples.seen},
+        "cpu_s": samples.cpu_s,
+        "shares": [[share.thread, share.function, share.share] for share in samples.shares(12)],
+    }
+
+
+async def rounds(workspace: str, goals: Sequence[int], at_once: int) -> dict[str, Any]:
+    """Goals in one process until each of these numbers is reached: the memory held at that moment."""
+    held: list[float] = []
+    made = 0
+    settings = settings_for(Path(workspace), parallel=8)
+    async with open_office(settings, model=InstantModel(answer())) as office:
+        for target in goals:
+            while made < target:
+                batch = [await _submit(office, CHAIN) for _ in range(min(at_once, target - made))]
+                await office.work(None)
+                _require_done([await office.store.goal(goal.goal_id) for goal in batch], ())
+                made += len(batch)
+            held.append(resident_mb())
+    return {"held_mb": held, "peak_mb": peak_mb()}
+
+
+async def at_once(workspace: str, url: str, goals: int, pipeline: str, parallel: int) -> dict[str, Any]:
+    """All tasks of all goals in flight at the same time."""
+    async with open_office(settings_for(Path(workspace), parallel=parallel, base_url=url)) as office:
+        begun = [await _submit(office, pipeline) for _ in range(goals)]
+        before_mb, began = resident_mb(), time.perf_counter()
+        await office.work(None)
+        elapsed = time.perf_counter() - began
+        done = [await office.store.goal(goal.goal_id) for goal in begun]
+        tasks = [task for goal in begun for task in await office.store.tasks(goal.goal_id)]
+    _require_done(done, tasks)
+    return {"wall_s": elapsed, "before_mb": before_mb, "peak_mb": peak_mb(), "tasks": len(tasks)}
+
+
+async def _submit(office: Office, pipeline: str) -> Goal:
+    return await office.submit(Submission(description=GOAL, rehearsal=False, pipeline=pipeline))
+
+
+def _require_done(goals: Sequence[Goal], tasks: Sequence[Task]) -> None:
+    """A benchmark of work that went wrong measures nothing."""
+    bad = [f"goal {goal.goal_id}: {goal.status.value}" for goal in goals if goal.status is not GoalStatus.COMPLETED]
+    bad += [f"task {task.task_id}: {task.status.value}" for task in tasks if task.status is not TaskStatus.APPROVED]
+    bad += [f"task {task.task_id}: revised {task.revision} times" for task in tasks if task.revision]
+    if bad:
+        msg = f"{len(bad)} goals and tasks did not end well, for example {bad[0]!r}: look into the workspace"
+        raise RuntimeError(msg)
+
+
+def _cli(peak_file: str, *arguments: str) -> int:
+    from marketeer.__main__ import main as marketeer  # late, as a user's process has it
+
+    sys.argv = ["marketeer", *arguments]
+    try:
+        return marketeer()
+    finally:
+        Path(peak_file).write_text(str(peak_mb()), encoding="ascii")
+
+
+CHILDREN = {each.__name__: each for each in (chains, throughput, rounds, at_once)}
+
+
+def main() -> int:
+    name, *rest = sys.argv[1:]
+    if name == "cli":
+        return _cli(*rest)
+    result = asyncio.run(CHILDREN[name](**json.loads(rest[0])))
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
