@@ -17,7 +17,7 @@ PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check picture clean
+.PHONY: help demo test check bench picture clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -38,6 +38,9 @@ check: $(VENV)/.dev ## lint, formatting, types, layers, skill folders
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -c "$$VALIDATE_SKILLS"
+
+bench: $(VENV)/.dev ## measure it all, into docs/benchmarks.md (10 minutes; NAMES="overhead memory" only prints those)
+	@$(BIN)/python -m benchmarks $(or $(NAMES),--markdown docs/benchmarks.md)
 
 picture: $(VENV)/.runtime ## draw docs/terminal.svg anew, from a rehearsal
 	@$(BIN)/python scripts/terminal_picture.py

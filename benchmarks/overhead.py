@@ -20,10 +20,11 @@ class Size:
     runs: int = 7
     cold_runs: int = 3
     parallel: int = 8
+    shapes: tuple[tuple[str, str], ...] = (("4 calls in a row", CHAIN), ("3 x 3 calls", GRID))
 
 
 FULL = Size()
-TINY = Size(call_s=0.02, deltas=3, runs=1, cold_runs=1)
+TINY = Size(call_s=0.02, deltas=3, runs=1, cold_runs=0, shapes=(("3 x 3 calls", GRID),))
 
 
 def run(place: Place, size: Size = FULL) -> Result:
@@ -31,14 +32,13 @@ def run(place: Place, size: Size = FULL) -> Result:
     options = ("--stream-s", str(size.call_s), "--deltas", str(size.deltas))
     with fake_claude(folder, answer(words=WORDS), *options) as server:
         figures = [
-            figure
-            for shape, pipeline in (("4 calls in a row", CHAIN), ("3 x 3 calls", GRID))
-            for figure in _of_shape(place, size, server.url, shape, pipeline)
+            figure for shape, pipeline in size.shapes for figure in _of_shape(place, size, server.url, shape, pipeline)
         ]
     return Result(
         name="overhead",
-        method=f"Answers of {WORDS} words stream in over {size.call_s * 1000:g} ms in {size.deltas} pieces, from a server in a "
-        "process of its own. Steady: later goals of a process; cold: the first, which also imports the SDK.",
+        method=f"Answers of {WORDS} words stream in over {size.call_s * 1000:g} ms in {size.deltas} pieces, from "
+        "a server in a process of its own. Steady: later goals of a process; cold: the first, which also "
+        "imports the SDK.",
         figures=tuple(figures),
     )
 
@@ -62,5 +62,5 @@ def _of_shape(place: Place, size: Size, url: str, shape: str, pipeline: str) -> 
             note=f"{spread(ratios, '')}; one call took {call_ms:.0f} ms",
         ),
         Figure(what=f"{shape}, steady, until all is put away", value=median(ends), unit="times the calls"),
-        Figure(what=f"{shape}, cold", value=median(colds), unit="s", note=spread(colds, "s")),
+        *([Figure(what=f"{shape}, cold", value=median(colds), unit="s", note=spread(colds, "s"))] if colds else []),
     ]

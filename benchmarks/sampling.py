@@ -1,6 +1,6 @@
 """A profile by sampling: which function of ours each thread is in, looked at many times a second.
 
-Time in libraries and C code counts for the function of ours that called them. Sampling costs little, sees both threads
+Time in libraries and C code counts for the function of ours that called them. Sampling costs little, sees all threads
 of one run at once, and works the same on every Python; single percents mean nothing.
 """
 
@@ -19,9 +19,16 @@ from benchmarks.figures import Share
 
 EVERY_S = 0.002
 SWITCH_S = 0.0005
-DATABASE_THREAD = "marketeer-database"
 # Where a thread with nothing to do waits.
-_IDLE = frozenset({("selectors", "select"), ("marketeer.adapters.sqlite.thread", "_next_batch")})
+_IDLE = frozenset(
+    {
+        ("selectors", "select"),
+        ("concurrent.futures.thread", "_worker"),
+        ("marketeer.adapters.sqlite.thread", "_next_batch"),
+    }
+)
+_OUR_THREADS = "marketeer-"
+_OTHERS = "helpers"
 _OURS = "marketeer."
 
 
@@ -52,7 +59,7 @@ class Samples:
 
 @contextmanager
 def sampling() -> Iterator[Samples]:
-    """Sample the calling thread (`loop`) and the store's (`database`) until the block ends."""
+    """Sample until the block ends: the calling thread (`loop`), those we name, and all others together (`helpers`)."""
     samples, stop = Samples(), threading.Event()
     sampler = threading.Thread(target=_sample, args=(samples, stop, threading.get_ident()), daemon=True)
     usual = sys.getswitchinterval()
@@ -67,15 +74,22 @@ def sampling() -> Iterator[Samples]:
 
 
 def _sample(samples: Samples, stop: threading.Event, loop: int) -> None:
-    began: dict[str, float] = {}
+    began: dict[int, float] = {}
+    me = threading.get_ident()
     while not stop.wait(EVERY_S):
-        threads = {"loop": loop} | {"database": t.ident for t in threading.enumerate() if t.name == DATABASE_THREAD}
-        frames = sys._current_frames()  # noqa: SLF001 - the documented way, for all its underscore
-        for name, ident in threads.items():
-            if ident is not None and ident in frames:
-                samples.take(name, frames[ident])
-                used = _cpu_s(ident)
-                samples.cpu_s[name] = used - began.setdefault(name, used)
+        names = {thread.ident: _label(thread.name) for thread in threading.enumerate()} | {loop: "loop"}
+        for ident, frame in sys._current_frames().items():  # noqa: SLF001 - the documented way, for all its underscore
+            if ident == me or ident not in names:
+                continue
+            samples.take(names[ident], frame)
+            used = _cpu_s(ident)
+            # what it used before the first look is not ours to count
+            samples.cpu_s[names[ident]] = samples.cpu_s.get(names[ident], 0.0) + used - began.get(ident, used)
+            began[ident] = used
+
+
+def _label(name: str) -> str:
+    return name.removeprefix(_OUR_THREADS) if name.startswith(_OUR_THREADS) else _OTHERS
 
 
 def _cpu_s(ident: int) -> float:

@@ -10,6 +10,7 @@ from benchmarks.figures import Figure, Place, Result, Share, spread
 from benchmarks.processes import child
 from benchmarks.workspaces import make_workspace
 
+LENGTHS = {"100 words": {"words": 100, "chars": 0}, "10 KB": {"words": 0, "chars": 10_000}}
 AT_LEAST = {"100 words": 400, "10 KB": 120}
 
 
@@ -18,18 +19,18 @@ class Size:
     tasks: int = 1_000
     runs: int = 3
     parallel: int = 16
+    texts: tuple[str, ...] = ("100 words", "10 KB")
 
 
 FULL = Size()
-TINY = Size(tasks=20, runs=1)
+TINY = Size(tasks=20, runs=1, texts=("100 words",))
 
 
 def run(place: Place, size: Size = FULL) -> Result:
-    short = {"words": 100, "chars": 0}
-    long = {"words": 0, "chars": 10_000}
     figures: list[Figure] = []
     shares: list[Share] = []
-    for name, text in (("100 words", short), ("10 KB", long)):
+    for name in size.texts:
+        text = LENGTHS[name]
         done = [_once(place, size, f"{name}-{number}", text, profile=False) for number in range(size.runs)]
         rates = [each["tasks"] / each["task_s"] for each in done]
         figures.append(
@@ -48,13 +49,16 @@ def run(place: Place, size: Size = FULL) -> Result:
             for thread, function, share in profiled["shares"]
         ]
         figures += [
-            Figure(what=f"outputs of {name}, {thread} thread busy", value=100 * busy, unit="%", note=_cpu(profiled, thread))
+            Figure(
+                what=f"outputs of {name}, {thread} thread busy", value=100 * busy, unit="%", note=_cpu(profiled, thread)
+            )
             for thread, busy in profiled["busy"].items()
         ]
     return Result(
         name="throughput",
-        method=f"{size.tasks} tasks in goals of 20, {size.parallel} at once, a model that answers at once, every commit synced "
-        "to the disk. From the first task's plan to the last approval; contracts are checked. The profile is a run of its own.",
+        method=f"{size.tasks} tasks in goals of 20, {size.parallel} at once, a model that answers at once, every "
+        "commit synced to the disk. From the first task's plan to the last approval; contracts are "
+        "checked. The profile is a run of its own.",
         figures=tuple(figures),
         profile=tuple(shares),
     )
@@ -62,7 +66,13 @@ def run(place: Place, size: Size = FULL) -> Result:
 
 def _once(place: Place, size: Size, name: str, text: dict[str, int], *, profile: bool) -> dict[str, Any]:
     workspace = make_workspace(place.sub(f"throughput-{name.replace(' ', '-')}"))
-    arguments = {"workspace": str(workspace), "tasks": size.tasks, "parallel": size.parallel, "profile": profile, **text}
+    arguments = {
+        "workspace": str(workspace),
+        "tasks": size.tasks,
+        "parallel": size.parallel,
+        "profile": profile,
+        **text,
+    }
     return child("throughput", arguments, cwd=place.folder)
 
 

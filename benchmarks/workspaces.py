@@ -26,6 +26,7 @@ from marketeer.settings import Settings, load_settings
 CHAIN, GRID, TWENTY, WIDE = "Bench Chain", "Bench Grid", "Bench Twenty", "Bench Wide"
 GOAL = "Write down what this benchmark is for"
 SKILLS = tuple(f"bench-{number:02d}" for number in range(1, 21))
+# The answer names the product of this example, as every contract asks.
 CONTEXT = "context/product-marketing-context.md"
 KEY = "benchmark-key"
 BUDGET_USD = Decimal(1_000_000)
@@ -62,8 +63,9 @@ _CONTRACT: dict[str, Any] = {
 _TOP = """# The benchmark's deliverable
 
 ## Summary
-This answer belongs to no real goal. It exists so that a benchmark can send it again and again, check it against a
-contract with fields, a table and a list, store it, review it and mirror it, exactly as happens to real work.
+This answer about Fieldnod belongs to no real goal. It exists so that a benchmark can send it again and again,
+check it against a contract with fields, a table and a list, store it, review it and mirror it, exactly as
+happens to real work.
 
 ## Plan
 **Owner:** the founder

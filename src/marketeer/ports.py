@@ -44,6 +44,10 @@ class Store(Protocol):
     Safe for concurrent use from one event loop, and beside other processes on the same workspace.
     """
 
+    async def flush(self) -> None:
+        """Returns when every write begun before is carried out or has failed, also one whose caller has gone."""
+        ...
+
     # -- goals, tasks, work --------------------------------------------------------------------------------
 
     async def snapshot(self, goal_id: str) -> Snapshot:
@@ -179,6 +183,14 @@ class Store(Protocol):
         """That version, or the newest."""
         ...
 
+    async def document_in_force(self, path: str, version: int | None) -> Document | None:
+        """That version (None: the newest), or the newest human's version made after it."""
+        ...
+
+    async def adopted_document(self, path: str, *, approved_only: bool = False) -> Document | None:
+        """The newest version that is a human's or that its task has taken for its output (and seen approved)."""
+        ...
+
     async def document_of(self, work: WorkItem) -> Document | None:
         """The complete (not truncated) document recorded for this execute item's task and generation, if any."""
         ...
@@ -189,7 +201,9 @@ class Store(Protocol):
         """Newest versions (path, version) not yet known to lie in the workspace as files."""
         ...
 
-    async def mark_mirrored(self, path: str, version: int) -> None: ...
+    async def mark_mirrored(self, written: Sequence[tuple[str, int]]) -> None:
+        """(path, version) of documents whose files are as they should be; older versions are done with, too."""
+        ...
 
 
 class WorkQueue(Protocol):
@@ -312,6 +326,9 @@ class Team(Protocol):
     def model(self, tier: Tier) -> ModelSpec: ...
 
 
+Stamp = tuple[int, ...]
+
+
 class Workspace(Protocol):
     """The folder a user owns. Paths are relative to it, with forward slashes; none may leave it.
 
@@ -324,6 +341,14 @@ class Workspace(Protocol):
 
     async def write(self, path: str, content: bytes) -> None:
         """Atomic and durable: temporary file, fsync, rename."""
+        ...
+
+    async def write_many(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """(path, content) of several files: each as `write` would."""
+        ...
+
+    async def stamp(self, path: str) -> Stamp | None:
+        """Changes whenever the file does; None when there is none."""
         ...
 
     def work_lock(self, *, scope: str) -> AbstractAsyncContextManager[None]:

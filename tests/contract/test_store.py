@@ -607,7 +607,7 @@ async def test_documents_without_a_file_are_found_until_they_are_mirrored(store:
     await store.add_document(plan)
     await store.add_document(replace(plan, content="second"))
     assert list(await store.unmirrored()) == [(plan.path, 2)]
-    await store.mark_mirrored(plan.path, 2)
+    await store.mark_mirrored([(plan.path, 2)])
     assert list(await store.unmirrored()) == []
     await store.add_document(replace(plan, content="third"))
     assert list(await store.unmirrored()) == [(plan.path, 3)]

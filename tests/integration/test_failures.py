@@ -166,7 +166,7 @@ async def test_the_servers_wish_to_be_left_alone_is_honoured_up_to_an_hour(
         goal = await finish(office)
         first, second = (seen.at for seen in clerk.seen)
         assert goal.status is GoalStatus.COMPLETED
-        assert timedelta(seconds=least_s) <= second - first < timedelta(hours=2)
+        assert timedelta(seconds=least_s) <= second - first < timedelta(hours=12)
         deferred = await journal_of(office, goal, "task_deferred")
         assert len(deferred) == (1 if least_s > 60 else 0)
 
@@ -180,7 +180,9 @@ async def test_a_task_that_keeps_failing_is_given_up_after_eight_attempts_and_te
         task = await task_of(office, goal, SKILL)
         assert (goal.status, task.status) == (GoalStatus.FAILED, TaskStatus.FAILED)
         assert len(clerk.seen) >= 8
-        assert clerk.seen[-1].at - clerk.seen[0].at >= timedelta(minutes=9, seconds=50)
+        assert task.attempted_at is not None
+        assert task.finished_at is not None
+        assert task.finished_at - task.attempted_at >= timedelta(minutes=10)
         assert await office.store.calls(goal.goal_id) == []
         await check_books(office, goal)
 

@@ -36,6 +36,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "unpause": ("deciding", "Let a paused goal go on."),
     "pipelines": ("reading", "List the named plans that `start --pipeline` takes."),
     "skills": ("reading", "List the specialists on the team."),
+    "backup": ("keeping", "Write the whole workspace into one file, also while a goal runs."),
+    "restore": ("keeping", "Bring a backup back, into a new or empty workspace."),
+    "prune": ("keeping", "Remove goals that finished long ago; money, learnings and what later work reads stay."),
     "doctor": ("doctor", "Say in plain words what is missing or wrong here."),
 }
 

@@ -134,7 +134,7 @@ def _task_of(draft: Draft, item: WorkItem) -> Task:
 def _claim(draft: Draft, claimed: Claimed) -> None:
     """Does nothing when the item cannot be claimed now: somebody was faster, or the goal stands still."""
     item = draft.items.get(claimed.item_id)
-    if item is None or item.state is not WorkState.READY or item.due_at > draft.now:
+    if item is None or item.state is not WorkState.READY or not item.is_due(draft.now):
         return
     if draft.goal.status.is_final or draft.goal.paused:
         return
@@ -145,6 +145,8 @@ def _claim(draft: Draft, claimed: Claimed) -> None:
         owner=claimed.owner,
         lease_until=claimed.lease_until,
         attempts=item.attempts + 1,
+        # From here on its due times are by this clock, however far back that has gone.
+        created_at=min(item.created_at, draft.now),
     )
     if item.task_id is None:
         draft.note(f"{item.kind.value}_started", item=item.work_item_id)

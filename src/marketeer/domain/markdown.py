@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol
 
 # Quotes and dashes that writers use for one another.
@@ -87,6 +87,7 @@ class Outline:
     text: str
 
 
+@lru_cache(maxsize=16)
 def parse(text: str) -> Outline:
     """Never raises: whatever the text, there is an outline of it."""
     source = unwrap(text).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")

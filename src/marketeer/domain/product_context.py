@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from marketeer.domain.contract import Facts
 from marketeer.domain.contract_refs import money
@@ -69,6 +70,7 @@ class ProductContext:
     unknown_sections: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=8)
 def parse_context(text: str) -> ProductContext:
     """Read a product context. Any text is one, the empty one included."""
     outline = parse(text)

@@ -58,6 +58,10 @@ class WorkItem:
         """Smaller goes first: priority, then the kind's rank."""
         return self.priority.rank * len(_KIND_RANK) + _KIND_RANK[self.kind]
 
+    def is_due(self, now: datetime) -> bool:
+        """Also when it was created in what is now the future: the clock has gone back, and its due time says nothing."""
+        return self.due_at <= now or self.created_at > now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from marketeer.domain.document import CONTEXT_PATH, Author, Document, DocumentKind, tree_path
-from marketeer.domain.task import TaskStatus
 from marketeer.logs import get_logger
-from marketeer.ports import Clock, Store, Workspace
+from marketeer.ports import Clock, Stamp, Store, Workspace
+
+MIRROR_BATCH = 64
 
 log = get_logger(__name__)
 
@@ -35,42 +37,27 @@ class Library:
         self._workspace = workspace
         self._clock = clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # What each file was when it was last read: an unchanged one is not read again.
+        self._stamps: dict[str, Stamp] = {}
+        self._digests: dict[str, str] = {}
         self.warnings: list[str] = []
 
     async def in_force(self, path: str, version: int | None = None) -> Document | None:
         """The pinned version (None: the newest), or what a human has put in its place since."""
         await self.look(path)
-        found = await self._store.document(path)
-        while found is not None and version is not None and found.version > version:
-            if found.author is Author.HUMAN:
-                break
-            found = await self._store.document(path, found.version - 1)
-        return found
+        return await self._store.document_in_force(path, version)
 
     async def product_context(self, *, rehearsal: bool) -> Document | None:
-        """The product context in force. A rehearsal reads the real one, and its own where there is none."""
+        """The product context in force: the newest that a human wrote or a review approved. A rehearsal reads the real
+        one, and its own where there is none."""
         real = await self._approved_context(CONTEXT_PATH)
         if real is not None or not rehearsal:
             return real
         return await self._approved_context(tree_path(CONTEXT_PATH, rehearsal=True))
 
     async def _approved_context(self, path: str) -> Document | None:
-        """The newest version that a human wrote or a review approved: cut, rejected or unread ones bind nobody."""
         await self.look(path)
-        found = await self._store.document(path)
-        while found is not None and not await self._is_adopted(found, approved=True):
-            found = await self._store.document(path, found.version - 1)
-        return found
-
-    async def _is_adopted(self, document: Document, *, approved: bool = False) -> bool:
-        """Whether its task has taken this version for its output (and, when asked, seen it approved)."""
-        if document.truncated:
-            return False
-        made_by_task = document.kind in (DocumentKind.OUTPUT, DocumentKind.CONTEXT)
-        if document.author is Author.HUMAN or not made_by_task or document.task_id is None:
-            return True
-        task = await self._store.find_task(document.task_id)
-        return task.output_version == document.version and (not approved or task.status is TaskStatus.APPROVED)
+        return await self._store.adopted_document(path, approved_only=True)
 
     async def look(self, path: str) -> bool:
         """Take in a human's edit of the file. True when the file is a human's and must not be overwritten."""
@@ -80,11 +67,23 @@ class Library:
             return await self._look(path)
 
     async def _look(self, path: str) -> bool:
+        stamp = await self._workspace.stamp(path)
+        if stamp is None:
+            return False
+        if self._stamps.get(path) == stamp:
+            return await self._is_humans(path)
         content = await self._workspace.read(path)
         if content is None:
             return False
-        if await self._store.is_stored_version(path, hashlib.sha256(content).hexdigest()):
-            return await self._is_humans(path, content)
+        taken_in = await self._take_in(path, content)
+        self._stamps[path] = stamp
+        return taken_in
+
+    async def _take_in(self, path: str, content: bytes) -> bool:
+        digest = hashlib.sha256(content).hexdigest()
+        if await self._store.is_stored_version(path, digest):
+            self._digests[path] = digest
+            return await self._is_humans(path)
         text = _readable(content)
         if text is None:
             await self._reject(path, content)
@@ -102,51 +101,52 @@ class Library:
                 task_id=known.task_id if known else None,
             )
         )
-        await self._store.mark_mirrored(path, stored.version)
+        await self._store.mark_mirrored([(path, stored.version)])
+        self._digests[path] = digest
         log.info("human_version_stored", path=path, version=stored.version)
         return True
 
-    async def _is_humans(self, path: str, content: bytes) -> bool:
+    async def _is_humans(self, path: str) -> bool:
+        """Whether the file as last read is the newest version, and a human's."""
         newest = await self._store.document(path)
-        same = newest is not None and newest.content.encode() == content
-        return same and newest is not None and newest.author is Author.HUMAN
+        return newest is not None and newest.author is Author.HUMAN and newest.sha256 == self._digests.get(path)
 
     async def _reject(self, path: str, content: bytes) -> None:
         await self._workspace.write(f"{path}.rejected", content)
         warning = f"{path} was empty or not readable text: kept as {path}.rejected"
         self.warnings.append(warning)
         log.warning("file_rejected", path=path)
-        belongs = await self._newest_adopted(path)
+        belongs = await self._store.adopted_document(path)
         if belongs is not None:
             await self._workspace.write(path, belongs.content.encode())
 
-    async def _newest_adopted(self, path: str) -> Document | None:
-        """What the file should hold: a version that no task adopted stays in the store."""
-        found = await self._store.document(path)
-        while found is not None and not await self._is_adopted(found):
-            found = await self._store.document(path, found.version - 1)
-        return found
-
     async def mirror(self, path: str, version: int) -> None:
         """Write a stored version to its file, unless a human's version lies there."""
-        if await self.look(path):
-            log.info("mirror_skipped", path=path, version=version)
-        else:
-            document = await self._store.document(path, version)
-            if document is not None:
-                await self._workspace.write(path, document.content.encode())
-        await self._store.mark_mirrored(path, version)
+        await self._mirror([(path, version)])
 
     async def mirror_missing(self) -> None:
-        """Whatever an earlier process stored and did not get to write."""
-        for path, version in await self._store.unmirrored():
-            await self.mirror(path, version)
+        """Whatever was stored, by this process or an earlier one, and is not yet written."""
+        pending = list(await self._store.unmirrored())
+        for start in range(0, len(pending), MIRROR_BATCH):
+            await self._mirror(pending[start : start + MIRROR_BATCH])
+
+    async def _mirror(self, pending: Sequence[tuple[str, int]]) -> None:
+        files: list[tuple[str, bytes]] = []
+        for path, version in pending:
+            if await self.look(path):
+                log.info("mirror_skipped", path=path, version=version)
+                continue
+            document = await self._store.document(path, version)
+            if document is not None:
+                files.append((path, document.content.encode()))
+        await self._workspace.write_many(files)
+        await self._store.mark_mirrored(pending)
 
     async def restore(self, path: str) -> None:
         """Take in an edit, or rewrite a file that is missing or torn."""
         if await self.look(path):
             return
-        belongs = await self._newest_adopted(path)
+        belongs = await self._store.adopted_document(path)
         if belongs is not None and await self._workspace.read(path) != belongs.content.encode():
             await self._workspace.write(path, belongs.content.encode())
 

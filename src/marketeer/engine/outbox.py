@@ -38,7 +38,7 @@ class Outbox:
         """Put what a change of ours has made ready on the queue."""
         now = self._clock.now()
         live = not (change.goal.status.is_final or change.goal.paused)
-        ready = [i for i in change.items if i.state is WorkState.READY and i.due_at <= now]
+        ready = [i for i in change.items if i.state is WorkState.READY and i.is_due(now)]
         mine = [item for item in ready if live and self._in_scope(item, rehearsal=change.goal.rehearsal)]
         for item in mine:
             log.info("item_enqueued", item=item.work_item_id, task_id=item.task_id, priority=item.queue_priority)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,12 @@ def _cell(text: str) -> str:
 
 
 def _render(name: str, **values: Any) -> str:
+    text: str = _environment().get_template(name).render(**values)
+    return text
+
+
+@cache
+def _environment() -> Any:
     # jinja2 costs 60 ms to import; only processes that write a report need it.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -166,4 +173,4 @@ def _render(name: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = _cell
-    return environment.get_template(name).render(**values)
+    return environment

@@ -163,6 +163,7 @@ class Worker:
 
     async def _let_go(self, item_id: str) -> None:
         """Hand back what was cut off anywhere between its claim and the commit of its outcome."""
+        await self._store.flush()
         item = await self._store.work_item(item_id)
         if item is not None and item.state is WorkState.CLAIMED and item.owner == self._options.owner:
             ref = ItemRef(item_id=item_id, claim=item.claim)

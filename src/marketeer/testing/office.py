@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.workspace import FileWorkspace
-from marketeer.ports import Clock, ModelClient
+from marketeer.ports import Clock, ModelClient, Stamp
 from marketeer.runtime import Office
 from marketeer.settings import Settings, load_settings
 from marketeer.testing.clock import FakeClock
@@ -27,9 +27,14 @@ class MemoryWorkspace(FileWorkspace):
         self.resolve(path)
         return self.files.get(path)
 
-    async def write(self, path: str, content: bytes) -> None:
-        self.resolve(path)
-        self.files[path] = content
+    async def write_many(self, files: Sequence[tuple[str, bytes]]) -> None:
+        for path, content in files:
+            self.resolve(path)
+            self.files[path] = content
+
+    async def stamp(self, path: str) -> Stamp | None:
+        content = self.files.get(path)
+        return None if content is None else (hash(content), len(content))
 
     @asynccontextmanager
     async def work_lock(self, *, scope: str) -> AsyncIterator[None]:

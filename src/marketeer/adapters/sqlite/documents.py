@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 
 from marketeer.adapters.sqlite.codec import Codec
@@ -57,5 +58,30 @@ def unmirrored(connection: sqlite3.Connection) -> list[tuple[str, int]]:
     return [(row["path"], row["version"]) for row in rows]
 
 
-def mark_mirrored(connection: sqlite3.Connection, path: str, version: int) -> None:
-    connection.execute("UPDATE documents SET mirrored = 1 WHERE path = ? AND version <= ?", (path, version))
+def in_force(connection: sqlite3.Connection, path: str, version: int | None) -> Document | None:
+    if version is None:
+        return find(connection, path, None)
+    row = connection.execute(
+        "SELECT * FROM documents WHERE path = ? AND (version = ? OR (version > ? AND author = 'human'))"
+        " ORDER BY version DESC LIMIT 1",
+        (path, version, version),
+    ).fetchone()
+    return _DOCUMENTS.record(row) if row else None
+
+
+def adopted(connection: sqlite3.Connection, path: str, *, approved_only: bool) -> Document | None:
+    row = connection.execute(
+        "SELECT d.* FROM documents d LEFT JOIN tasks t ON t.task_id = d.task_id"
+        " WHERE d.path = ? AND d.truncated = 0 AND (d.author = 'human' OR d.task_id IS NULL"
+        " OR d.kind NOT IN ('output', 'context')"
+        " OR (t.output_version = d.version AND (NOT ? OR t.status = 'approved')))"
+        " ORDER BY d.version DESC LIMIT 1",
+        (path, approved_only),
+    ).fetchone()
+    return _DOCUMENTS.record(row) if row else None
+
+
+def mark_mirrored(connection: sqlite3.Connection, written: Sequence[tuple[str, int]]) -> None:
+    connection.executemany(
+        "UPDATE documents SET mirrored = 1 WHERE path = ? AND version <= ? AND mirrored = 0", written
+    )

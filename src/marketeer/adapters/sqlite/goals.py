@@ -162,20 +162,21 @@ def find_task(connection: sqlite3.Connection, task_id: str) -> Task | None:
 
 def matching_goals(connection: sqlite3.Connection, text: str) -> list[str]:
     """Ids that are, start with or end with this text; at most three."""
-    like = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     rows = connection.execute(
-        "SELECT goal_id FROM goals WHERE goal_id = ? OR goal_id LIKE ? ESCAPE '\\' OR goal_id LIKE ? ESCAPE '\\'"
-        " ORDER BY goal_id = ? DESC, created_at DESC LIMIT 3",
-        (text, f"{like}%", f"%-{like}", text),
+        "SELECT goal_id FROM goals WHERE goal_id = :text OR substr(goal_id, 1, length(:text)) = :text"
+        " OR substr(goal_id, -length(:text) - 1) = '-' || :text"
+        " ORDER BY goal_id = :text DESC, created_at DESC LIMIT 3",
+        {"text": text},
     )
     return [row["goal_id"] for row in rows]
 
 
 def matching_tasks(connection: sqlite3.Connection, text: str) -> list[Task]:
-    like = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    """Those whose id is or starts with this text; at most three. A range, so that the index finds it."""
     rows = connection.execute(
-        "SELECT * FROM tasks WHERE task_id = ? OR task_id LIKE ? ESCAPE '\\' ORDER BY task_id = ? DESC LIMIT 3",
-        (text, f"{like}%", text),
+        "SELECT * FROM tasks WHERE task_id >= :text AND task_id < :text || char(1114111)"
+        " ORDER BY task_id = :text DESC LIMIT 3",
+        {"text": text},
     )
     return [TASKS.record(row) for row in rows]
 
@@ -198,9 +199,9 @@ def ready_items(connection: sqlite3.Connection, now: datetime, scope: Scope, lim
     clause, values = _scope_sql(scope)
     rows = connection.execute(
         "SELECT w.* FROM work_items w JOIN goals g USING (goal_id)"
-        " WHERE w.state = 'ready' AND w.due_at <= ? AND g.finished_at IS NULL AND g.paused = 0"
-        f"{clause} ORDER BY w.queue_priority, w.created_at, w.rowid LIMIT ?",
-        (time_text(now), *values, limit),
+        " WHERE w.state = 'ready' AND (w.due_at <= ? OR w.created_at > ?) AND g.finished_at IS NULL"
+        f" AND g.paused = 0{clause} ORDER BY w.queue_priority, w.created_at, w.rowid LIMIT ?",
+        (time_text(now), time_text(now), *values, limit),
     )
     return [ITEMS.record(row) for row in rows]
 
@@ -214,8 +215,9 @@ def next_due(connection: sqlite3.Connection, now: datetime, scope: Scope) -> str
     clause, values = _scope_sql(scope)
     (due_at,) = connection.execute(
         "SELECT min(w.due_at) FROM work_items w JOIN goals g USING (goal_id)"
-        f" WHERE w.state = 'ready' AND w.due_at > ? AND g.finished_at IS NULL AND g.paused = 0{clause}",
-        (time_text(now), *values),
+        f" WHERE w.state = 'ready' AND w.due_at > ? AND w.created_at <= ? AND g.finished_at IS NULL"
+        f" AND g.paused = 0{clause}",
+        (time_text(now), time_text(now), *values),
     ).fetchone()
     return due_at  # type: ignore[no-any-return]
 

@@ -10,6 +10,12 @@ from marketeer.domain.errors import ConfigurationError
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Whether `migrate` would find nothing to do."""
+    newest = max(int(file.name.split("_")[0]) for file in MIGRATIONS.glob("*.sql"))
+    return bool(connection.execute("PRAGMA user_version").fetchone()[0] == newest)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to this version of the program. Raises ConfigurationError for a newer one."""
     known = {int(file.name.split("_")[0]): file for file in sorted(MIGRATIONS.glob("*.sql"))}

@@ -13,7 +13,7 @@ from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.adapters.sqlite.codec import Codec, time_of, time_text
-from marketeer.adapters.sqlite.migrate import migrate
+from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.thread import Database
 from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.document import Document
@@ -39,7 +39,7 @@ class SqliteStore:
         self._db = Database(path)
 
     async def open(self) -> None:
-        await self._db.open(migrate)
+        await self._db.open(migrate, is_current)
 
     async def close(self) -> None:
         await self._db.close()
@@ -50,7 +50,10 @@ class SqliteStore:
         def work(connection: sqlite3.Connection) -> int:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
-        return await self._db.read(work)
+        return await self._db.read_on_writer(work)
+
+    async def flush(self) -> None:
+        await self._db.read_on_writer(lambda _: None)
 
     # -- goals, tasks, work ----------------------------------------------------------------------------------
 
@@ -257,6 +260,12 @@ class SqliteStore:
     async def document(self, path: str, version: int | None = None) -> Document | None:
         return await self._db.read(lambda c: documents_sql.find(c, path, version))
 
+    async def document_in_force(self, path: str, version: int | None) -> Document | None:
+        return await self._db.read(lambda c: documents_sql.in_force(c, path, version))
+
+    async def adopted_document(self, path: str, *, approved_only: bool = False) -> Document | None:
+        return await self._db.read(lambda c: documents_sql.adopted(c, path, approved_only=approved_only))
+
     async def document_of(self, work: WorkItem) -> Document | None:
         return await self._db.read(lambda c: documents_sql.of_work(c, work))
 
@@ -266,8 +275,9 @@ class SqliteStore:
     async def unmirrored(self) -> Sequence[tuple[str, int]]:
         return await self._db.read(documents_sql.unmirrored)
 
-    async def mark_mirrored(self, path: str, version: int) -> None:
-        await self._db.write(lambda c: documents_sql.mark_mirrored(c, path, version))
+    async def mark_mirrored(self, written: Sequence[tuple[str, int]]) -> None:
+        if written:
+            await self._db.write(lambda c: documents_sql.mark_mirrored(c, written))
 
 
 def _add_once(connection: sqlite3.Connection, document: Document) -> Document:

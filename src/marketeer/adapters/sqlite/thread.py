@@ -1,4 +1,4 @@
-"""The database thread: one connection, one thread, and one commit for all writes that have queued up.
+"""The database threads: one writes, with one commit for all that has queued up; one reads.
 
 Each write runs in a savepoint of its own, so one that fails takes nothing else with it. Results are handed out only
 after the commit, at synchronous = FULL: what a caller has been told is on the disk. A lock file around each write
@@ -36,71 +36,107 @@ class _Job:
 
 
 class Database:
-    """Open with `await open()`, close with `await close()`; `path` None keeps everything in memory."""
+    """Open with `await open()`, close with `await close()`; `path` None keeps everything in memory.
+
+    Reads have a connection and a thread of their own, so that none waits for a commit; they see what is committed. (A
+    database in memory has one connection for both.)
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._writes: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._reads: queue.SimpleQueue[_Job | None] = queue.SimpleQueue() if path else self._writes
+        self._threads: list[threading.Thread] = []
 
-    async def open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
-        """Start the thread; `prepare` (migrations) runs on the connection under the write lock before anything else."""
-        loop = asyncio.get_running_loop()
-        opened: asyncio.Future[None] = loop.create_future()
-        self._thread = threading.Thread(
-            target=self._run, args=(loop, opened, prepare), name="marketeer-database", daemon=True
-        )
-        self._thread.start()
+    async def open(
+        self, prepare: Callable[[sqlite3.Connection], None], is_ready: Callable[[sqlite3.Connection], bool]
+    ) -> None:
+        """Start the threads; `prepare` (migrations) runs before anything else, under the write lock unless `is_ready`
+        finds nothing to prepare."""
         try:
-            await opened
+            await self._start("marketeer-writes", self._run_writes, prepare, is_ready)
+            if self._path is not None:
+                await self._start("marketeer-reads", self._run_reads)
         except BaseException:
             # Nobody serves a store that was not opened: whoever asks it is told so, and need not close it.
-            self._jobs.put(None)
-            self._thread = None
+            await self.close()
             raise
 
+    async def _start(self, name: str, run: Callable[..., None], *arguments: Any) -> None:
+        loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = loop.create_future()
+        thread = threading.Thread(target=run, args=(loop, opened, *arguments), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        await opened
+
     async def close(self) -> None:
-        """Finish what is queued, then end the thread."""
-        if self._thread is not None:
-            self._jobs.put(None)
-            thread, self._thread = self._thread, None
+        """Finish what is queued, then end the threads."""
+        threads, self._threads = self._threads, []
+        for jobs in {id(jobs): jobs for jobs in (self._writes, self._reads)}.values():
+            jobs.put(None)
+        for thread in threads:
             await asyncio.to_thread(thread.join)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._submit(work, writes=False)
+        return await self._submit(self._reads, work, writes=False)
+
+    async def read_on_writer(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """For what only the writing connection can tell."""
+        return await self._submit(self._writes, work, writes=False)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction. Durable when this returns; when cancelled it may still be carried out."""
-        return await self._submit(work, writes=True)
+        return await self._submit(self._writes, work, writes=True)
 
-    async def _submit(self, work: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
-        if self._thread is None:
+    async def _submit(
+        self, jobs: queue.SimpleQueue[_Job | None], work: Callable[[sqlite3.Connection], T], *, writes: bool
+    ) -> T:
+        if not self._threads:
             msg = "the store is closed"
             raise StoreUnavailable(msg)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(work=work, writes=writes, loop=loop, future=future))
+        jobs.put(_Job(work=work, writes=writes, loop=loop, future=future))
         return await future
 
-    # -- on the thread ---------------------------------------------------------------------------------------
+    # -- on the threads --------------------------------------------------------------------------------------
 
-    def _run(
+    def _run_writes(
         self,
         loop: asyncio.AbstractEventLoop,
         opened: asyncio.Future[None],
         prepare: Callable[[sqlite3.Connection], None],
+        is_ready: Callable[[sqlite3.Connection], bool],
     ) -> None:
         try:
             with contextlib.ExitStack() as stack:
                 lock = stack.enter_context(self._lock_file())
-                # Turning on the WAL does not wait for another process that does the same: the lock does.
-                with _locked(lock):
+                # Turning on the WAL does not wait for another process that does the same: the lock does. What is ready
+                # is not waited for: whoever only wants to read need not care who writes.
+                with _locked(None if self._is_ready(is_ready) else lock):
                     connection = stack.enter_context(contextlib.closing(self._connect()))
                     prepare(connection)
                 loop.call_soon_threadsafe(_resolve, opened, None, None)
-                self._serve(connection, lock)
+                self._serve(self._writes, connection, lock)
         except Exception as exc:  # noqa: BLE001 - handed to whoever opened the store
             loop.call_soon_threadsafe(_resolve, opened, None, translated(exc, self._path))
+
+    def _run_reads(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[None]) -> None:
+        try:
+            with contextlib.closing(self._connect()) as connection:
+                connection.execute("PRAGMA query_only = ON")
+                loop.call_soon_threadsafe(_resolve, opened, None, None)
+                self._serve(self._reads, connection, None)
+        except Exception as exc:  # noqa: BLE001 - handed to whoever opened the store
+            loop.call_soon_threadsafe(_resolve, opened, None, translated(exc, self._path))
+
+    def _is_ready(self, is_ready: Callable[[sqlite3.Connection], bool]) -> bool:
+        if self._path is None or not self._path.exists():
+            return False
+        with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            return mode == "wal" and is_ready(connection)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path or ":memory:", isolation_level=None, cached_statements=256)
@@ -123,27 +159,13 @@ class Database:
         with self._path.with_name(self._path.name + "-lock").open("a") as file:
             yield file.fileno()
 
-    def _serve(self, connection: sqlite3.Connection, lock: int | None) -> None:
+    def _serve(self, jobs: queue.SimpleQueue[_Job | None], connection: sqlite3.Connection, lock: int | None) -> None:
         while True:
-            batch, stop = self._next_batch()
+            batch, stop = _next_batch(jobs)
             if batch:
                 self._run_batch(connection, lock, batch)
             if stop:
                 return
-
-    def _next_batch(self) -> tuple[list[_Job], bool]:
-        job = self._jobs.get()
-        batch: list[_Job] = []
-        while True:
-            if job is None:
-                return batch, True
-            batch.append(job)
-            if len(batch) >= LARGEST_BATCH:
-                return batch, False
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return batch, False
 
     def _run_batch(self, connection: sqlite3.Connection, lock: int | None, batch: list[_Job]) -> None:
         try:
@@ -155,6 +177,7 @@ class Database:
         except Exception as exc:  # noqa: BLE001 - the whole batch failed: every caller is told
             for job in batch:
                 job.error = exc
+            _read_anyway(connection, [job for job in batch if not job.writes])
         for job in batch:
             error = translated(job.error, self._path) if job.error else None
             job.loop.call_soon_threadsafe(_resolve, job.future, job.result, error)
@@ -174,6 +197,22 @@ class Database:
             raise
 
 
+def _next_batch(jobs: queue.SimpleQueue[_Job | None]) -> tuple[list[_Job], bool]:
+    """What has queued up, waiting for the first; True when the queue ends with it."""
+    batch: list[_Job] = []
+    job = jobs.get()
+    while True:
+        if job is None:
+            return batch, True
+        batch.append(job)
+        if len(batch) >= LARGEST_BATCH:
+            return batch, False
+        try:
+            job = jobs.get_nowait()
+        except queue.Empty:
+            return batch, False
+
+
 def _read_batch(connection: sqlite3.Connection, batch: list[_Job]) -> None:
     """In one transaction, so that no other process's commit falls between two statements of a job."""
     connection.execute("BEGIN")
@@ -183,6 +222,17 @@ def _read_batch(connection: sqlite3.Connection, batch: list[_Job]) -> None:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _read_anyway(connection: sqlite3.Connection, reads: list[_Job]) -> None:
+    """Where nothing can be written there is still something to read."""
+    for job in reads:
+        job.error = None
+    try:
+        _read_batch(connection, reads)
+    except sqlite3.Error as exc:
+        for job in reads:
+            job.error = exc
 
 
 def _run_read(connection: sqlite3.Connection, job: _Job) -> None:
@@ -241,7 +291,9 @@ def translated(exc: BaseException, path: Path | None) -> BaseException:
         error = StoreUnavailable(f"cannot write {name}: the disk is full; free some space, nothing is lost")
     elif "readonly" in text or "unable to open" in text or isinstance(exc, (PermissionError, FileNotFoundError)):
         error = ConfigurationError(f"cannot write {name} ({text}): make the workspace writable")
+    elif "locked" in text:
+        error = StoreUnavailable(f"{name} is locked by another program: wait for it or end it, nothing is lost")
     else:
-        error = StoreUnavailable(f"{name}: {text}")
+        error = StoreUnavailable(f"{name} cannot be used ({text}): mend that and try again, nothing is lost")
     error.__cause__ = exc
     return error

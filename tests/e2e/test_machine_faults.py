@@ -1,0 +1,363 @@
+"""A machine that fails: full and read-only disks, a damaged or locked database, torn files, a clock put back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marketeer.adapters.system_clock import SystemClock
+from marketeer.domain.errors import StoreUnavailable
+from marketeer.domain.goal import GoalStatus
+from marketeer.engine.patience import PATIENCE_S
+from marketeer.runtime import Office
+from tests.e2e.harness import (
+    Ledger,
+    assert_nothing_lost_or_doubled,
+    command,
+    environment,
+    fake_claude,
+    run,
+    wait_until,
+)
+from tests.integration import desk
+
+GOAL = "Increase signup conversion by 20%"
+START = ("start", GOAL, "--rehearse")
+SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "0.15"}
+LIMIT_S = 40
+DATABASE = Path("workspace", "marketeer.db")
+
+
+@contextmanager
+def running(
+    *arguments: str, cwd: Path, env: dict[str, str] | None = None, inside: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen[str]]:
+    """A command at work. It never outlives the block."""
+    with subprocess.Popen(
+        [*inside, *command(*arguments)],
+        cwd=cwd,
+        env=env or environment(**SLOW),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def end_of(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=LIMIT_S)
+    return process.returncode, out, err
+
+
+def until(process: subprocess.Popen[str], part: str, *, on: str = "stdout") -> None:
+    """Read one of its streams up to the line with that part."""
+    stream = getattr(process, on)
+    assert any(part in line for line in stream), f"the process ended without saying {part!r}"
+
+
+def complaint_of(err: str) -> str:
+    """The one line for people; logs are JSON."""
+    (line,) = [line for line in err.splitlines() if not line.startswith("{")]
+    assert line.startswith("marketeer: ")
+    return line
+
+
+# -- a disk of its own -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """A small disk in a mount namespace of its own: needs no privileges, and is gone with the process that holds it."""
+
+    path: Path
+    holder: int
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """What goes before a command that is to see the disk."""
+        enter = ("nsenter", "-t", str(self.holder), "--user", "--mount", "--preserve-credentials", "--")
+        return (*enter, "sh", "-c", 'cd "$0" && exec "$@"', str(self.path))
+
+    @property
+    def outside(self) -> Path:
+        """Its files, as seen from here."""
+        return Path(f"/proc/{self.holder}/root{self.path}")
+
+    def run(self, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
+        with running(*arguments, cwd=self.path, env=env or environment(), inside=self.inside) as process:
+            return end_of(process)
+
+    def shell(self, script: str) -> str:
+        return subprocess.run(
+            [*self.inside, "sh", "-c", script], capture_output=True, text=True, timeout=LIMIT_S, check=True
+        ).stdout
+
+    def leave_free(self, kilobytes: int) -> None:
+        """Fill it up to this."""
+        free = int(self.shell("df -Pk . | tail -1").split()[3])
+        (self.outside / "ballast").write_bytes(bytes((free - kilobytes) * 1024))
+
+    def free(self) -> None:
+        (self.outside / "ballast").unlink()
+
+    def copy(self, to: Path) -> Path:
+        """A copy of the workspace that everybody can see."""
+        return Path(shutil.copytree(self.outside / "workspace", to / "copy"))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """4 MB. Skipped where the system lets nobody make namespaces; the tests with `full` below need none."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = f"mount -t tmpfs -o size=4m tmpfs {path} && echo ready && exec cat"
+    try:
+        holder = subprocess.Popen(
+            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    except FileNotFoundError:
+        pytest.skip("there is no unshare here to make a disk with")
+    with holder:
+        assert holder.stdout is not None
+        if holder.stdout.readline() != "ready\n":
+            pytest.skip("no namespaces may be made here, so no disk of its own")
+        try:
+            yield Disk(path=path, holder=holder.pid)
+        finally:
+            holder.kill()
+
+
+def test_on_a_disk_that_is_full_from_the_start_one_line_says_so_and_later_it_works(disk: Disk, tmp_path: Path) -> None:
+    disk.leave_free(60)
+    code, _, err = disk.run(*START)
+    assert code == 1
+    assert "the disk is full; free some space" in complaint_of(err)
+    disk.free()
+    code, out, _ = disk.run(*START)
+    assert code == 0, out
+    assert_nothing_lost_or_doubled(disk.copy(tmp_path))
+
+
+def test_a_disk_that_fills_in_mid_goal_is_waited_for_and_the_goal_completes_by_itself(
+    disk: Disk, tmp_path: Path
+) -> None:
+    disk.leave_free(560)
+    with running(*START, cwd=disk.path, inside=disk.inside) as process:
+        until(process, "waiting_for_the_store", on="stderr")
+        code, out, _ = disk.run("status", "--json")
+        assert (code, json.loads(out)["worker"]["pid"]) == (0, process.pid)
+        disk.free()
+        code, out, err = end_of(process)
+    assert (code, "Made:" in out) == (0, True), err
+    ledger = assert_nothing_lost_or_doubled(disk.copy(tmp_path))
+    assert ledger.estimated == []
+
+
+def test_an_interrupt_while_the_disk_is_full_ends_within_the_grace_and_resume_completes(
+    disk: Disk, tmp_path: Path
+) -> None:
+    disk.leave_free(560)
+    env = environment(SHUTDOWN_GRACE_S="0.5", **SLOW)
+    with running(*START, cwd=disk.path, env=env, inside=disk.inside) as process:
+        until(process, "waiting_for_the_store", on="stderr")
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        code, _, err = end_of(process)
+    assert code == 130, err
+    assert time.monotonic() - began < 3
+    assert "resume with: marketeer resume" in err
+    disk.free()
+    code, _, err = disk.run("resume")
+    assert code == 0, err
+    assert_nothing_lost_or_doubled(disk.copy(tmp_path))
+
+
+def test_a_read_only_workspace_is_refused_in_one_line_and_works_again_once_writable(
+    disk: Disk, tmp_path: Path
+) -> None:
+    with running(*START, cwd=disk.path, inside=disk.inside) as process:
+        until(process, "started")
+        process.send_signal(signal.SIGTERM)
+        assert end_of(process)[0] == 130
+    disk.shell("cd / && mount -o remount,ro $OLDPWD")
+    for arguments in (START, ("resume",), ("status",), ("cancel", "last"), ("init",)):
+        code, _, err = disk.run(*arguments)
+        assert code == 2, arguments
+        assert "cannot be written" in complaint_of(err)
+    disk.shell("cd / && mount -o remount,rw $OLDPWD")
+    assert disk.run("resume")[0] == 0
+    assert_nothing_lost_or_doubled(disk.copy(tmp_path))
+
+
+def test_files_that_cannot_be_written_cost_no_work_and_resume_writes_them(tmp_path: Path) -> None:
+    outputs = tmp_path / "workspace" / "rehearsal" / "outputs"
+    outputs.parent.mkdir(parents=True)
+    outputs.write_text("a file where a folder should be")
+    broken = run(*START, cwd=tmp_path)
+    assert broken.returncode == 1
+    assert "outputs" in complaint_of(broken.stderr)
+    assert "marketeer resume" in complaint_of(broken.stderr)
+    ledger = Ledger(tmp_path / "workspace")
+    assert {task["status"] for task in ledger.tasks} == {"approved"}
+    outputs.unlink()
+    assert run("resume", ledger.goals[0]["goal_id"], cwd=tmp_path).returncode == 0
+    assert_nothing_lost_or_doubled(tmp_path / "workspace")
+
+
+# -- a database that takes nothing ---------------------------------------------------------------------------------------
+
+
+async def set_page_limit(office: Office, pages: int | None) -> None:
+    """None: no page more than there are now, as on a full disk. Works on every system."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        (now,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages or now}")
+
+    await office.store._db.write(work)
+
+
+async def fill(office: Office) -> None:
+    """Until not one commit more fits."""
+    await set_page_limit(office, None)
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE IF NOT EXISTS ballast (x)")
+        connection.execute("INSERT INTO ballast VALUES (zeroblob(64))")
+
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        while True:
+            await office.store._db.write(work)
+
+
+async def test_an_answer_that_comes_while_the_disk_is_full_is_kept_and_not_bought_again(tmp_path: Path) -> None:
+    clerk = desk.Clerk()
+    async with desk.an_office(tmp_path, clerk) as office:
+        clerk.hold("analytics-tracking")
+        goal = await desk.submit(office)
+        async with desk.at_work(office, goal):
+            await clerk.busy_with("analytics-tracking")
+            await fill(office)
+            clerk.let_go("analytics-tracking")
+            await office.clock.sleep(PATIENCE_S / 2)
+            await set_page_limit(office, 1_000_000)
+        assert (await office.store.goal(goal.goal_id)).status is GoalStatus.COMPLETED
+        assert [call.estimated for call in await office.store.calls(goal.goal_id)] == [False]
+        await desk.check_books(office, goal)
+
+
+async def test_a_disk_that_stays_full_ends_the_work_after_a_minute_and_resume_completes(tmp_path: Path) -> None:
+    clerk = desk.Clerk()
+    async with desk.an_office(tmp_path, clerk, clock=desk.QuickClock(300)) as office:
+        goal = await desk.submit(office, desk.FUNNEL)
+        await fill(office)
+        began = office.clock.monotonic()
+        with pytest.raises(StoreUnavailable, match="the disk is full"):
+            await desk.work(office, goal)
+        await set_page_limit(office, 1_000_000)
+        assert office.clock.monotonic() - began < 5 * PATIENCE_S
+        assert (await desk.again(office, goal)).status is GoalStatus.COMPLETED
+        assert not any(call.estimated for call in await office.store.calls(goal.goal_id))
+        await desk.check_books(office, goal)
+
+
+# -- a damaged or locked database ----------------------------------------------------------------------------------------
+
+
+def overwritten(content: bytes) -> bytes:
+    return content[:4096] + os.urandom(len(content) - 4096)
+
+
+def truncated(content: bytes) -> bytes:
+    return content[: len(content) // 2 + 100]
+
+
+def no_database(content: bytes) -> bytes:
+    return b"This was a database once.\n" * (len(content) // 26)
+
+
+@pytest.mark.parametrize("damage", [overwritten, truncated, no_database])
+def test_a_damaged_database_is_told_in_one_line_and_not_touched_and_its_backup_goes_on(
+    tmp_path: Path, damage: Any
+) -> None:
+    with running(*START, cwd=tmp_path) as process:
+        until(process, "approved")
+        process.send_signal(signal.SIGINT)
+        assert end_of(process)[0] == 130
+    database = tmp_path / DATABASE
+    backup = database.read_bytes()
+    damaged = damage(backup)
+    database.write_bytes(damaged)
+    for arguments in (("resume",), ("status",), START, ("cancel", "last")):
+        result = run(*arguments, cwd=tmp_path)
+        assert result.returncode == 2, arguments
+        assert "is damaged" in complaint_of(result.stderr)
+        assert "restore a backup" in complaint_of(result.stderr)
+    assert database.read_bytes() == damaged
+    for name in ("-wal", "-shm"):
+        database.with_name(database.name + name).unlink(missing_ok=True)
+    database.write_bytes(backup)
+    assert run("resume", cwd=tmp_path).returncode == 0
+    assert_nothing_lost_or_doubled(tmp_path / "workspace")
+
+
+def test_a_database_locked_for_ten_seconds_holds_the_work_up_and_spoils_nothing(tmp_path: Path) -> None:
+    with running(*START, cwd=tmp_path) as process:
+        until(process, "approved")
+        unlocked = threading.Event()
+        with locked(tmp_path / DATABASE, unlocked) as locker:
+            began = time.monotonic()
+            reading = run("status", "--json", cwd=tmp_path)
+            assert reading.returncode == 0
+            assert time.monotonic() - began < 3
+            writing = run("pause", "last", cwd=tmp_path)
+            assert writing.returncode == 1
+            assert "is locked by another program" in complaint_of(writing.stderr)
+            locker.join()
+        code, _, err = end_of(process)
+    assert code == 0, err
+    ledger = assert_nothing_lost_or_doubled(tmp_path / "workspace")
+    assert ledger.estimated == []
+
+
+@contextmanager
+def locked(database: Path, unlocked: threading.Event, *, seconds: float = 10.0) -> Iterator[threading.Thread]:
+    """Another program writes in the database for this long."""
+    held = threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            held.set()
+            unlocked.wait(seconds)
+            connection.execute("ROLLBACK")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert held.wait(20)
+        yield thread
+    finally:
+        unlocked.set()
+        thread.join()
