@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from marketeer.adapters.system_clock import SystemClock
-from marketeer.domain.errors import StoreUnavailable
+from marketeer.domain.errors import ApiUnavailable, StoreUnavailable
 from marketeer.domain.goal import GoalStatus
 from marketeer.engine.patience import PATIENCE_S
 from marketeer.runtime import Office
@@ -331,14 +331,24 @@ def test_a_database_locked_for_ten_seconds_holds_the_work_up_and_spoils_nothing(
             reading = run("status", "--json", cwd=tmp_path)
             assert reading.returncode == 0
             assert time.monotonic() - began < 3
-            writing = run("pause", "last", cwd=tmp_path)
-            assert writing.returncode == 1
-            assert "is locked by another program" in complaint_of(writing.stderr)
             locker.join()
         code, _, err = end_of(process)
     assert code == 0, err
     ledger = assert_nothing_lost_or_doubled(tmp_path / "workspace")
     assert ledger.estimated == []
+
+
+def test_a_command_that_cannot_write_gives_up_in_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    with running(*START, cwd=tmp_path) as process:
+        until(process, "started")
+        process.send_signal(signal.SIGINT)
+        assert end_of(process)[0] == 130
+    with locked(tmp_path / DATABASE, threading.Event()):
+        cancelled = run("cancel", "last", cwd=tmp_path)
+        assert cancelled.returncode == 1
+        assert "is locked by another program" in complaint_of(cancelled.stderr)
+    assert run("resume", cwd=tmp_path).returncode == 0
+    assert_nothing_lost_or_doubled(tmp_path / "workspace")
 
 
 @contextmanager
@@ -361,3 +371,146 @@ def locked(database: Path, unlocked: threading.Event, *, seconds: float = 10.0) 
     finally:
         unlocked.set()
         thread.join()
+
+
+# -- files that people and crashes change --------------------------------------------------------------------------------
+
+
+def test_torn_and_edited_files_of_an_interrupted_goal_are_mended_or_respected_by_resume(tmp_path: Path) -> None:
+    with running(*START, cwd=tmp_path) as process:
+        until(process, "copywriting  started")
+        process.send_signal(signal.SIGINT)
+        assert end_of(process)[0] == 130
+    root = tmp_path / "workspace"
+    ledger = Ledger(root)
+    page, signup, *_ = [task for task in ledger.tasks if task["status"] == "approved" and task["squad"]]
+    torn, edited = root / page["output_path"], root / signup["output_path"]
+    whole = torn.read_bytes()
+    torn.write_bytes(whole[: len(whole) // 2].ljust(len(whole), b"\0"))
+    words = edited.read_text() + "\n\nThe button is green, says Ada.\n"
+    edited.write_text(words)
+    assert run("resume", cwd=tmp_path).returncode == 0
+    assert torn.read_bytes() == whole
+    assert torn.with_name(f"{torn.name}.rejected").read_bytes().endswith(b"\0")
+    assert edited.read_text() == words
+    versions = [d for d in Ledger(root).documents if d["path"] == signup["output_path"]]
+    assert [version["author"] for version in versions] == ["machine", "human"]
+
+
+def test_a_file_edited_in_mid_run_stays_the_persons_and_the_next_task_reads_it(tmp_path: Path) -> None:
+    words = "\n\nOne word of Ada's: tangerine.\n"
+    with fake_claude(tmp_path, "--latency-s", "0.2") as server:
+        with running("start", "--pipeline", "Social Content", cwd=tmp_path, env=server.environment()) as process:
+            until(process, "social-content  approved")
+            (output,) = (tmp_path / "workspace" / "outputs").rglob("*social-content*.md")
+            with output.open("a") as file:
+                file.write(words)
+            code, _, err = end_of(process)
+        assert code == 0, err
+    assert output.read_text().endswith(words)
+    made_from = {d["kind"]: d["made_from"] for d in Ledger(tmp_path / "workspace").documents if d["task_id"]}
+    assert made_from["output"]
+    readers = [d for d in Ledger(tmp_path / "workspace").documents if f"{output.name}@2" in (d["made_from"] or "")]
+    assert readers
+
+
+def test_ten_thousand_files_in_inputs_slow_nothing(tmp_path: Path) -> None:
+    def seconds(folder: Path) -> float:
+        began = time.monotonic()
+        assert run(*START, cwd=folder, env=environment()).returncode == 0
+        assert run("status", cwd=folder).returncode == 0
+        return time.monotonic() - began
+
+    empty, crowded = tmp_path / "empty", tmp_path / "crowded"
+    inputs = crowded / "workspace" / "inputs"
+    inputs.mkdir(parents=True)
+    empty.mkdir()
+    for number in range(10_000):
+        (inputs / f"page-{number}.md").touch()
+    assert seconds(crowded) < 1.5 * seconds(empty) + 0.5
+
+
+# -- a clock put back ------------------------------------------------------------------------------------------------------
+
+
+class SteppedClock(desk.QuickClock):
+    """Real time made quick; `step` puts what it tells forward or back."""
+
+    def __init__(self, speed: float = 60.0) -> None:
+        super().__init__(speed)
+        self.step = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.step
+
+
+async def test_a_clock_put_back_an_hour_in_mid_goal_holds_nothing_up(tmp_path: Path) -> None:
+    clerk, clock = desk.Clerk(), SteppedClock()
+    async with desk.an_office(tmp_path, clerk, clock=clock, marketeer_lease_s=30) as office:
+        clerk.hold("seo-audit")
+        goal = await desk.submit(office, desk.FUNNEL)
+        began = clock.monotonic()
+        async with desk.at_work(office, goal):
+            await clerk.busy_with("seo-audit")
+            clock.step = timedelta(hours=-1)
+            # Over several heartbeats: a lease taken in what is now the future is neither lost nor for ever.
+            await clock.sleep(60)
+            clerk.let_go("seo-audit")
+        assert (await office.store.goal(goal.goal_id)).status is GoalStatus.COMPLETED
+        assert clock.monotonic() - began < 600
+        assert len(clerk.seen) == 4
+        await desk.check_books(office, goal)
+
+
+async def test_a_clock_put_back_between_two_processes_holds_nothing_up_and_backoff_still_holds(tmp_path: Path) -> None:
+    clerk, clock = desk.Clerk(), SteppedClock()
+    async with desk.an_office(tmp_path, clerk, clock=clock) as office:
+        clerk.hold("seo-audit")
+        goal = await desk.submit(office, desk.FUNNEL)
+        async with desk.at_work(office, goal) as shift:
+            await clerk.busy_with("seo-audit")
+            shift.interrupt()
+            shift.interrupt()
+    clerk.let_go("seo-audit")
+    clerk.says["seo-audit"] = [ApiUnavailable("not now"), ApiUnavailable("not now")]
+    async with desk.an_office(tmp_path, clerk, clock=SteppedClock()) as office:
+        office.clock.step = timedelta(hours=-1)
+        began = office.clock.monotonic()
+        assert (await desk.again(office, goal)).status is GoalStatus.COMPLETED
+        # Two waits of the backoff, about one and two seconds; not an hour, and not none.
+        assert 1 < office.clock.monotonic() - began < 600
+        await desk.check_books(office, goal)
+
+
+async def test_a_clock_put_back_over_the_end_of_a_month_keeps_each_months_sum(tmp_path: Path) -> None:
+    clerk, clock = desk.Clerk(), SteppedClock()
+    clock.step = datetime(2026, 12, 1, 0, 10, tzinfo=UTC) - clock.now()
+    async with desk.an_office(tmp_path, clerk, clock=clock) as office:
+        clerk.hold("analytics-tracking")
+        goal = await desk.submit(office)
+        async with desk.at_work(office, goal):
+            await clerk.busy_with("analytics-tracking")
+            clock.step -= timedelta(hours=1)
+            clerk.let_go("analytics-tracking")
+        (call,) = await office.store.calls(goal.goal_id)
+        assert (await office.store.month_spend("2026-12")).settled_usd == call.cost_usd
+        for month in ("2026-11", "2026-12"):
+            assert (await office.store.month_spend(month)).reserved_usd == 0
+        await desk.check_books(office, goal)
+
+
+def test_within_a_process_now_never_goes_back_and_follows_a_clock_put_forward(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [datetime(2026, 11, 22, 12, tzinfo=UTC)]
+
+    class Stepped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return told[0]
+
+    monkeypatch.setattr("marketeer.adapters.system_clock.datetime", Stepped)
+    clock = SystemClock()
+    before = clock.now()
+    told[0] -= timedelta(hours=1)
+    assert timedelta() <= clock.now() - before < timedelta(minutes=1)
+    told[0] += timedelta(hours=3)
+    assert clock.now() == told[0]

@@ -70,8 +70,9 @@ class Worker:
         self._clock = clock
         self._api = api
         self._options = options
-        self._slots = asyncio.Semaphore(options.max_parallel)
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._busy: set[asyncio.Task[None]] = set()
+        self._rested = asyncio.Event()
         self.stopping = asyncio.Event()
         self.stopped_by: UsageError | None = None
         self.patience = Patience(clock)
@@ -79,7 +80,7 @@ class Worker:
     @property
     def busy(self) -> int:
         """Items in hand."""
-        return len(self._jobs)
+        return len(self._busy)
 
     def stop(self, error: UsageError | None = None) -> None:
         """Claim nothing more."""
@@ -88,40 +89,38 @@ class Worker:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            while not self.stopping.is_set():
-                if await race(self._slots.acquire(), self.stopping.wait()):
-                    return
-                item_id = await self._next_id()
-                if item_id is None or self.stopping.is_set():
-                    return
-                job = group.create_task(self._job(item_id), name=f"item {item_id}")
-                self._jobs.add(job)
-                job.add_done_callback(self._finished)
+            for number in range(self._options.max_parallel):
+                self._waiting.add(group.create_task(self._slot(), name=f"slot {number + 1}"))
+            await self.stopping.wait()
+            for slot in self._waiting:
+                slot.cancel()
 
-    async def _next_id(self) -> str | None:
-        """The next id on the queue, None when the worker was stopped first."""
-        taken: list[str] = []
-
-        async def take() -> None:
-            taken.append(await self._queue.get())
-
-        await race(take(), self.stopping.wait())
-        return taken[0] if taken else None
-
-    def _finished(self, job: asyncio.Task[None]) -> None:
-        self._jobs.discard(job)
-        self._slots.release()
+    async def _slot(self) -> None:
+        """One of the items that may be in hand at once, one after another."""
+        slot = asyncio.current_task()
+        assert slot is not None  # noqa: S101 - this runs as a task of the group
+        while not self.stopping.is_set():
+            item_id = await self._queue.get()
+            self._waiting.discard(slot)
+            self._busy.add(slot)
+            try:
+                await self._job(item_id)
+            finally:
+                self._busy.discard(slot)
+                self._rested.set()
+            self._waiting.add(slot)
 
     async def idle(self) -> None:
         """Returns when nothing is in hand."""
-        while self._jobs:
-            await asyncio.wait(self._jobs)
+        while self._busy:
+            self._rested.clear()
+            await self._rested.wait()
 
     async def cut_off(self) -> int:
         """Cancel the items in hand; each books what it may have spent and is handed back. Returns how many."""
-        late = set(self._jobs)
-        for job in late:
-            job.cancel()
+        late = set(self._busy)
+        for slot in late:
+            slot.cancel()
         await self.idle()
         return len(late)
 

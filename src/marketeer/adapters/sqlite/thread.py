@@ -49,7 +49,7 @@ class Database:
         self._threads: list[threading.Thread] = []
 
     async def open(
-        self, prepare: Callable[[sqlite3.Connection], None], is_ready: Callable[[sqlite3.Connection], bool]
+        self, prepare: Callable[[sqlite3.Connection], None], is_ready: Callable[[sqlite3.Connection], bool] | None = None
     ) -> None:
         """Start the threads; `prepare` (migrations) runs before anything else, under the write lock unless `is_ready`
         finds nothing to prepare."""
@@ -107,7 +107,7 @@ class Database:
         loop: asyncio.AbstractEventLoop,
         opened: asyncio.Future[None],
         prepare: Callable[[sqlite3.Connection], None],
-        is_ready: Callable[[sqlite3.Connection], bool],
+        is_ready: Callable[[sqlite3.Connection], bool] | None,
     ) -> None:
         try:
             with contextlib.ExitStack() as stack:
@@ -131,8 +131,8 @@ class Database:
         except Exception as exc:  # noqa: BLE001 - handed to whoever opened the store
             loop.call_soon_threadsafe(_resolve, opened, None, translated(exc, self._path))
 
-    def _is_ready(self, is_ready: Callable[[sqlite3.Connection], bool]) -> bool:
-        if self._path is None or not self._path.exists():
+    def _is_ready(self, is_ready: Callable[[sqlite3.Connection], bool] | None) -> bool:
+        if is_ready is None or self._path is None or not self._path.exists():
             return False
         with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
@@ -179,8 +179,9 @@ class Database:
                 job.error = exc
             _read_anyway(connection, [job for job in batch if not job.writes])
         for job in batch:
-            error = translated(job.error, self._path) if job.error else None
-            job.loop.call_soon_threadsafe(_resolve, job.future, job.result, error)
+            job.error = translated(job.error, self._path) if job.error else None
+        # One wake-up of the loop for the whole batch; all jobs of a store come from one loop.
+        batch[0].loop.call_soon_threadsafe(_resolve_all, batch)
 
     def _write_batch(self, connection: sqlite3.Connection, batch: list[_Job]) -> None:
         connection.execute("BEGIN IMMEDIATE")
@@ -265,6 +266,11 @@ def _locked(lock: int | None) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _resolve_all(batch: list[_Job]) -> None:
+    for job in batch:
+        _resolve(job.future, job.result, job.error)
 
 
 def _resolve(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
