@@ -156,7 +156,7 @@ async def test_a_cancel_reaches_the_worker_which_books_its_calls_and_begins_noth
 # -- commands beside a worker --------------------------------------------------------------------------------------------
 
 
-def test_commands_beside_a_working_start_read_pause_and_unpause_and_none_disturbs_it(folder: Path) -> None:
+def test_commands_beside_a_working_start_read_and_follow_it_and_a_second_worker_is_refused(folder: Path) -> None:
     env = environment(MARKETEER_REHEARSAL_LATENCY_S="1")
     with running("start", "--pipeline", LONG, "--rehearse", cwd=folder, env=env) as process:
         until(process, "started")
