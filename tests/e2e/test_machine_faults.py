@@ -474,8 +474,9 @@ async def test_a_clock_put_back_between_two_processes_holds_nothing_up_and_backo
             shift.interrupt()
     clerk.let_go("seo-audit")
     clerk.says["seo-audit"] = [ApiUnavailable("not now"), ApiUnavailable("not now")]
-    async with desk.an_office(tmp_path, clerk, clock=SteppedClock()) as office:
-        office.clock.step = timedelta(hours=-1)
+    clock = SteppedClock()
+    clock.step = timedelta(hours=-1)
+    async with desk.an_office(tmp_path, clerk, clock=clock) as office:
         began = office.clock.monotonic()
         assert (await desk.again(office, goal)).status is GoalStatus.COMPLETED
         # Two waits of the backoff, about one and two seconds; not an hour, and not none.
@@ -505,7 +506,7 @@ def test_within_a_process_now_never_goes_back_and_follows_a_clock_put_forward(mo
 
     class Stepped(datetime):
         @classmethod
-        def now(cls, tz: Any = None) -> datetime:
+        def now(cls, tz: Any = None) -> Any:
             return told[0]
 
     monkeypatch.setattr("marketeer.adapters.system_clock.datetime", Stepped)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import math
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from marketeer.domain.errors import ApiUnavailable, ConfigurationError, MarketeerError, PermanentError
@@ -25,6 +28,7 @@ if TYPE_CHECKING:  # at run time these are imported late, for the start-up's sak
     import anthropic
     import httpx2
 
+T = TypeVar("T")
 DEFAULT_BASE_URL = "https://api.anthropic.com"
 API_VERSION = "2023-06-01"
 CONNECT_TIMEOUT_S = 10.0
@@ -157,7 +161,7 @@ class ClaudeModel:
     async def _open(self) -> anthropic.AsyncAnthropic:
         async with self._opening:
             if self._client is None:
-                self._client = await asyncio.to_thread(_make_client, self._api_key, self._base_url)
+                self._client = await _aside(partial(_make_client, self._api_key, self._base_url))
             return self._client
 
     async def _call(
@@ -184,6 +188,9 @@ class ClaudeModel:
         began = self._clock.monotonic()
         answer = _Answer()
         async with await client.messages.create(**_parameters(request), stream=True) as stream:
+            if stream.response.headers.get("content-type", "").startswith("application/json"):
+                # A server that only resembles the API may know no streams.
+                answer.take_whole(json.loads(await stream.response.aread()))
             async for event in stream:
                 answer.take(event)
                 progress.report(answer.chars)
@@ -336,16 +343,30 @@ class _Answer:
                 self._read(event.delta, "text_delta")
             case "message_delta":
                 self.stop_reason = getattr(event.delta, "stop_reason", None)
+                # Some servers leave it at that; nothing but the end can follow.
+                self.ended = self.ended or self.stop_reason is not None
                 self._count(getattr(event, "usage", None))
             case "message_stop":
                 self.ended = True
             case _:  # pings, block ends, and kinds of event that are yet to come
                 pass
 
+    def take_whole(self, message: Mapping[str, Any]) -> None:
+        """The answer in one piece. Raises one of GARBLED when it is none."""
+        for block in message["content"]:
+            if block["type"] == "text":
+                self._add(block["text"])
+        self.model, self.stop_reason = message.get("model"), message.get("stop_reason")
+        self.usage |= message.get("usage") or {}
+        self.ended = True
+
     def _read(self, part: Any, kind: str) -> None:
         if part.type == kind and part.text:
-            self.texts.append(part.text)
-            self.chars += len(part.text)
+            self._add(part.text)
+
+    def _add(self, text: str) -> None:
+        self.texts.append(text)
+        self.chars += len(text)
 
     def _count(self, usage: Any) -> None:
         """Later counts are totals and replace earlier ones; what they leave out still holds."""
@@ -387,6 +408,33 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     except ValueError:
         return None
     return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
+
+
+async def _aside(work: Callable[[], T]) -> T:
+    """`work` done on a thread that nobody waits for when the program ends: importing takes longer than a user who
+    wants to stop will wait."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def deliver(result: T | None, error: BaseException | None) -> None:
+        if done.done():  # given up meanwhile
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(cast("T", result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as exc:  # noqa: BLE001 - handed to whoever waits
+            error = exc
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(deliver, result, error)
+
+    threading.Thread(target=run, name="claude-sdk", daemon=True).start()
+    return await done
 
 
 def _parameters(request: ModelRequest) -> dict[str, Any]:

@@ -210,6 +210,8 @@ def _execute(draft: Draft, executed: Executed) -> None:
     for warning in executed.warnings:
         draft.note("task_warned", task_id=task.task_id, why=warning)
     draft.owe(WorkKind.REVIEW, task.task_id, task.generation, task_id=task.task_id)
+    if executed.then is not None:
+        _claim(draft, executed.then)
 
 
 # -- reviewing -----------------------------------------------------------------------------------------------

@@ -37,12 +37,14 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
-    """The output is recorded as this version of this document."""
+    """The output is recorded as this version of this document. `then` is the worker's claim on its review: finishing
+    goes before beginning, and one commit does for both."""
 
     item: ItemRef
     output_path: str
     output_version: int
     warnings: tuple[str, ...] = ()
+    then: Claimed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

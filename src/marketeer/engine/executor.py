@@ -77,7 +77,8 @@ class Executor:
     async def run(self, item: WorkItem, goal: Goal, task: Task) -> Executed:
         """Do the task, or find that it was done before a crash. Raises what the worker's boundary knows."""
         ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
-        recorded = await self._store.document_of(item)
+        # The first claim of an item finds nothing that an earlier one has recorded.
+        recorded = await self._store.document_of(item) if item.claim > 1 else None
         if recorded is not None:
             log.info("output_found", path=recorded.path, version=recorded.version)
             return Executed(
@@ -111,7 +112,7 @@ class Executor:
         model = self._team.model(tier)
         gathered = await self._gather(goal, task, skill)
         # What was paid for before a crash is not asked for again; a cut answer is, but with more room.
-        earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id)
+        earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id) if item.claim > 1 else ()
         _check_paid_for(earlier)
         cuts = sum(call.stop_reason in TRUNCATED_REASONS for call in earlier)
         limits = _limits(skill, model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 from functools import partial
@@ -161,9 +161,12 @@ class Ledger:
         )
 
     async def _reserve(self, reservation: Reservation, goal: Goal) -> None:
-        task_usd = DEFAULT_TASK_CAP_USD + await self._granted_usd(reservation)
-        caps = Caps(month_usd=self._month_cap_usd, goal_usd=goal.budget_usd, task_usd=task_usd)
+        caps = Caps(month_usd=self._month_cap_usd, goal_usd=goal.budget_usd, task_usd=DEFAULT_TASK_CAP_USD)
         while (refused := await self._store.reserve(reservation, caps)) is not None:
+            granted_usd = await self._granted_usd(reservation) if refused.scope == "task" else Decimal(0)
+            if caps.task_usd != DEFAULT_TASK_CAP_USD + granted_usd and refused.scope == "task":
+                caps = replace(caps, task_usd=DEFAULT_TASK_CAP_USD + granted_usd)
+                continue
             fits_later = refused.in_flight and refused.settled_usd + reservation.amount_usd <= refused.cap_usd
             if not fits_later:
                 break

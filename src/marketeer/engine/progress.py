@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from weakref import WeakValueDictionary
 
 from marketeer.domain.advance import advance
 from marketeer.domain.document import Document
 from marketeer.domain.errors import Conflict, StaleClaim, UsageError
 from marketeer.domain.goal import Goal
-from marketeer.domain.outcome import Claimed, Looked, Occurrence
+from marketeer.domain.outcome import Looked, Occurrence
 from marketeer.domain.review import Review
 from marketeer.domain.snapshot import Change, Snapshot, after
-from marketeer.domain.work import WorkItem, WorkState
+from marketeer.domain.work import WorkItem
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, Store
 
@@ -34,6 +33,7 @@ class Progress:
         self._doorbell = doorbell
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._known: OrderedDict[str, Snapshot] = OrderedDict()
+        self._goal_of_token: dict[str, str] = {}
         self.on_change: Callable[[Change], Awaitable[None]] | None = None
         self.on_end: Callable[[Goal], Awaitable[None]] | None = None
 
@@ -73,23 +73,16 @@ class Progress:
         for goal_id in await self._store.goals_waiting_on_other_goals():
             await self.apply(goal_id, Looked())
 
-    async def claim(self, item: WorkItem, *, owner: str, lease_s: float) -> WorkItem | None:
-        """Take an item; None when it cannot be had (any more)."""
-        claimed = Claimed(
-            item_id=item.work_item_id,
-            owner=owner,
-            lease_until=self._clock.now() + timedelta(seconds=lease_s),
-        )
-        change = await self.apply(item.goal_id, claimed)
-        if change is None:
-            return None
-        mine = (i for i in change.items if i.work_item_id == item.work_item_id and i.state is WorkState.CLAIMED)
-        return next(mine, None)
-
     async def snapshot(self, goal_id: str) -> Snapshot:
         """The goal as this process last wrote it, or else as the store has it."""
         known = self._known.get(goal_id)
         return known if known is not None else await self._store.snapshot(goal_id)
+
+    def item(self, item_id: str) -> WorkItem | None:
+        """An open item of a goal that this process has just written, None when it must be looked up."""
+        goal_id = self._goal_of_token.get(item_id.partition(".")[0].partition("-")[0])
+        known = self._known.get(goal_id) if goal_id else None
+        return next((i for i in known.items if i.work_item_id == item_id), None) if known else None
 
     def _remember(self, snapshot: Snapshot) -> None:
         """Our own last commit needs no reading back: the goal's version refuses the next one if it is out of date.
@@ -99,8 +92,10 @@ class Progress:
         if snapshot.external or snapshot.goal.status.is_final:
             return
         self._known[snapshot.goal.goal_id] = snapshot
+        self._goal_of_token[snapshot.goal.token] = snapshot.goal.goal_id
         while len(self._known) > MAX_REMEMBERED:
-            self._known.popitem(last=False)
+            _, forgotten = self._known.popitem(last=False)
+            self._goal_of_token.pop(forgotten.goal.token, None)
 
     async def _commit(
         self, goal_id: str, occurrence: Occurrence, documents: Sequence[Document], reviews: Sequence[Review]

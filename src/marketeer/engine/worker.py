@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -21,8 +21,18 @@ from marketeer.domain.errors import (
     TransientError,
     UsageError,
 )
-from marketeer.domain.outcome import Failed, FailureKind, HandedBack, ItemRef, Outcome, OverBudget
-from marketeer.domain.work import WorkItem, WorkState
+from marketeer.domain.outcome import (
+    Claimed,
+    Executed,
+    Failed,
+    FailureKind,
+    HandedBack,
+    ItemRef,
+    Outcome,
+    OverBudget,
+)
+from marketeer.domain.snapshot import Change
+from marketeer.domain.work import WorkItem, WorkKind, WorkState, work_item_id
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.handlers import Handled, Handlers
 from marketeer.engine.ledger import CapReached
@@ -127,12 +137,16 @@ class Worker:
     # -- one item --------------------------------------------------------------------------------------------
 
     async def _job(self, item_id: str) -> None:
+        """An item, and what its worker was given with it: the review of what it made."""
+        item: WorkItem | None = None
         try:
-            await self._work(item_id)
+            item = await self._claim(item_id)
+            while item is not None:
+                item = await self._work(item)
         except asyncio.CancelledError:
             # What cannot be handed back now is, when its lease ends or the next process starts.
             with contextlib.suppress(StoreUnavailable):
-                await asyncio.shield(self._let_go(item_id))
+                await asyncio.shield(self._let_go(item_id, item))
             raise
         except UsageError as exc:
             self.stop(exc)
@@ -142,40 +156,47 @@ class Worker:
         except Exception:
             log.exception("item_crashed", item=item_id)
 
-    async def _work(self, item_id: str) -> None:
-        item = await self._claim(item_id)
-        if item is None:
-            return
+    async def _work(self, item: WorkItem) -> WorkItem | None:
         with structlog.contextvars.bound_contextvars(
             item=item.work_item_id, goal_id=item.goal_id, task_id=item.task_id, claim=item.claim
         ):
             log.info("item_started", kind=item.kind.value, attempt=item.attempts)
             started = self._clock.monotonic()
             handled = await self._handle_under_lease(item)
-            if handled is not None:
-                await self._report_patiently(item, handled)
+            change = await self._report_patiently(item, handled) if handled is not None else None
             log.info(
                 "item_done",
                 outcome=type(handled.outcome).__name__ if handled else "dropped",
                 duration_s=round(self._clock.monotonic() - started, 3),
             )
+        return self._given(change)
 
-    async def _let_go(self, item_id: str) -> None:
+    def _given(self, change: Change | None) -> WorkItem | None:
+        """The item that a commit of ours has claimed for us."""
+        items = change.items if change is not None else ()
+        return next((i for i in items if i.state is WorkState.CLAIMED and i.owner == self._options.owner), None)
+
+    async def _let_go(self, item_id: str, item: WorkItem | None) -> None:
         """Hand back what was cut off anywhere between its claim and the commit of its outcome."""
         await self._store.flush()
-        item = await self._store.work_item(item_id)
-        if item is not None and item.state is WorkState.CLAIMED and item.owner == self._options.owner:
-            ref = ItemRef(item_id=item_id, claim=item.claim)
-            await self._report(item, Handled(outcome=HandedBack(item=ref, reason="the process is stopping")))
+        for held in await self._store.claimed_items(lease_before=None):
+            same = held.work_item_id == item_id or (item is not None and item.task_id and held.task_id == item.task_id)
+            if same and held.owner == self._options.owner:
+                ref = ItemRef(item_id=held.work_item_id, claim=held.claim)
+                await self._report(held, Handled(outcome=HandedBack(item=ref, reason="the process is stopping")))
 
     async def _claim(self, item_id: str) -> WorkItem | None:
-        item = await self._store.work_item(item_id)
+        item = self._progress.item(item_id) or await self._store.work_item(item_id)
         if item is None:
             return None
         log.debug("item_dequeued", item=item_id)
-        return await self._progress.claim(item, owner=self._options.owner, lease_s=self._options.lease_s)
+        claimed = Claimed(item_id=item_id, owner=self._options.owner, lease_until=self._lease_end())
+        return self._given(await self._progress.apply(item.goal_id, claimed))
 
-    async def _report_patiently(self, item: WorkItem, handled: Handled) -> None:
+    def _lease_end(self) -> datetime:
+        return self._clock.now() + timedelta(seconds=self._options.lease_s)
+
+    async def _report_patiently(self, item: WorkItem, handled: Handled) -> Change | None:
         """Wait for a store that is out of reach, but not while stopping: what was paid for is recorded already."""
         while True:
             try:
@@ -186,14 +207,20 @@ class Worker:
                     raise
             await race(self._clock.sleep(RETRY_EVERY_S), self.stopping.wait())
 
-    async def _report(self, item: WorkItem, handled: Handled) -> None:
+    async def _report(self, item: WorkItem, handled: Handled) -> Change | None:
+        outcome = handled.outcome
+        if isinstance(outcome, Executed) and item.task_id and not self.stopping.is_set():
+            review_id = work_item_id(item.task_id, WorkKind.REVIEW, item.generation)
+            claim = Claimed(item_id=review_id, owner=self._options.owner, lease_until=self._lease_end())
+            outcome = replace(outcome, then=claim)
         try:
-            await self._progress.apply(
-                item.goal_id, handled.outcome, documents=handled.documents, reviews=handled.reviews
+            return await self._progress.apply(
+                item.goal_id, outcome, documents=handled.documents, reviews=handled.reviews
             )
         except StaleClaim as exc:
             # What was paid for is recorded; a lost lease or an ended goal takes no result any more.
             log.warning("late_result_refused", error=str(exc))
+            return None
 
     async def _handle_under_lease(self, item: WorkItem) -> Handled | None:
         """The handler's answer, or what its error comes to. None when the item is no longer ours."""
@@ -222,8 +249,7 @@ class Worker:
             asked_at = self._clock.monotonic()
             try:
                 async with asyncio.timeout(lease_s / HEARTBEATS_A_LEASE):
-                    until = self._clock.now() + timedelta(seconds=lease_s)
-                    held = await self._store.heartbeat(item, lease_until=until)
+                    held = await self._store.heartbeat(item, lease_until=self._lease_end())
             except (TimeoutError, StoreUnavailable) as exc:
                 log.warning("heartbeat_failed", error=str(exc))
                 continue

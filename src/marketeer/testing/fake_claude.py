@@ -27,7 +27,7 @@ from typing import Any, Self, TypedDict
 from marketeer.testing import fake_http, fake_reply, fake_request
 from marketeer.testing.answers import Answer, Asked, RehearsedAnswers, plain_answer
 from marketeer.testing.fake_http import HttpRequest
-from marketeer.testing.fake_reply import Event, Tokens
+from marketeer.testing.fake_reply import Event, Plain, Tokens
 from marketeer.testing.faults import Fault, FaultKind, Faults, load_script, no_faults
 
 # US dollars per million tokens: input, output, cache write for 5 minutes, for 1 hour, cache read.
@@ -123,6 +123,7 @@ class FakeClaude:
     `answer` makes the text of each reply; without it replies are documents that pass their contracts. `faults` says
     what goes wrong. With `api_key` only that key is let in, else any. `models` are the ids it knows. A reply begins
     after `latency_s`; its stream takes `stream_s`, evenly spread over its events, with the text in `deltas` pieces.
+    `plain` makes it a server that only resembles the API, and counts no cache.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class FakeClaude:
         latency_s: float = 0.0,
         stream_s: float = 0.0,
         deltas: int | None = None,
+        plain: Plain | None = None,
         answer: Answer | None = None,
         faults: Faults = no_faults,
         api_key: str | None = None,
@@ -146,6 +148,7 @@ class FakeClaude:
         self._latency_s = latency_s
         self._stream_s = stream_s
         self._deltas = deltas
+        self._plain = plain
         self._answer = answer or RehearsedAnswers()
         self._faults = faults
         self._api_key = api_key
@@ -258,11 +261,13 @@ class FakeClaude:
     ) -> bool:
         made = self._answer(asked)
         reply = fake_reply.reply_of(await made if isawaitable(made) else made, asked.max_tokens, fault)
-        tokens = replace(
-            self._cache.count(asked.model, fake_request.prompt_parts(asked.body)), output=reply.output_tokens
-        )
+        tokens = replace(self._count(asked), output=reply.output_tokens)
         answer = fake_reply.message(reply, number=asked.number, model=asked.model, tokens=tokens, fault=fault)
+        if self._plain:
+            answer = fake_reply.plainly(answer, self._plain, tokens.prompt)
         events = fake_reply.events_of(answer, self._deltas)
+        if self._plain:
+            events = fake_reply.plain_events(events, self._plain)
         breaks = fault is not None and fault.kind in fake_reply.BREAKING
         if fault and breaks and asked.stream:
             events = events[: fault.after_events]
@@ -270,12 +275,16 @@ class FakeClaude:
         # booked before the first byte leaves, so that nothing a client has seen can be missing from the bill
         line = self._book(asked, tokens) if events else None
         self._write_log(asked.number, request, status=200, line=line)
-        if asked.stream:
+        if asked.stream and self._plain is not Plain.WHOLE:
             return await self._send_stream(writer, asked.number, events, fault)
         content = json.dumps(answer).encode()
         sent = fake_http.whole(200, content, self._headers(asked.number), "application/json")
         await _send(writer, sent[: -len(content) // 2] if breaks else sent)
         return not breaks
+
+    def _count(self, asked: Asked) -> Tokens:
+        tokens = self._cache.count(asked.model, fake_request.prompt_parts(asked.body))
+        return Tokens(input=tokens.prompt) if self._plain else tokens
 
     async def _send_stream(
         self, writer: asyncio.StreamWriter, number: int, events: Sequence[Event], fault: Fault | None
@@ -365,6 +374,8 @@ class FakeClaude:
     # -- responses ---------------------------------------------------------------------------------------------
 
     def _headers(self, number: int) -> dict[str, str]:
+        if self._plain:
+            return {}
         reset = datetime.fromtimestamp(time.time() + 60, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         spent = sum(line["input_tokens"] for line in self.bill)
         made = sum(line["output_tokens"] for line in self.bill)
@@ -425,6 +436,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--script", type=Path, help="JSON file with faults, by number or at random")
     parser.add_argument("--api-key", help="let in only this key")
     parser.add_argument("--plain-words", type=int, help="answer with plain text of this many words")
+    parser.add_argument(
+        "--plain", nargs="?", const="stream", choices=[plain.value for plain in Plain],
+        help="be a server that only resembles the API; bare: no usage, unstopped: no message_stop, whole: no stream",
+    )
     parser.add_argument("--answer-file", type=Path, help="answer every request with this file's text")
     return parser.parse_args(argv)
 
@@ -441,6 +456,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         latency_s=arguments.latency_s,
         stream_s=arguments.stream_s,
         deltas=arguments.deltas,
+        plain=Plain(arguments.plain) if arguments.plain else None,
         answer=_answer_of(arguments),
         faults=load_script(arguments.script) if arguments.script else no_faults,
         api_key=arguments.api_key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from marketeer.testing.faults import Fault, FaultKind
@@ -25,6 +26,15 @@ ERROR_TYPES = {
 }
 
 Event = tuple[str, dict[str, Any]]
+
+
+class Plain(StrEnum):
+    """How a server that only resembles the API answers: no pings, no cache counts, no headers of the API's."""
+
+    STREAM = "stream"
+    BARE = "bare"  # no usage at all
+    UNSTOPPED = "unstopped"  # the stream ends behind the stop reason, without message_stop
+    WHOLE = "whole"  # one JSON message, though a stream was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +115,18 @@ def message(reply: Reply, *, number: int, model: str, tokens: Tokens, fault: Fau
     if fault and fault.kind is FaultKind.NO_USAGE:
         del answer["usage"]
     return answer
+
+
+def plainly(answer: Mapping[str, Any], plain: Plain, prompt_tokens: int) -> dict[str, Any]:
+    """No more of the answer than such a server would send."""
+    usage = {"input_tokens": prompt_tokens, "output_tokens": answer.get("usage", {}).get("output_tokens", 0)}
+    kept = {name: answer[name] for name in ("id", "type", "role", "model", "content", "stop_reason")}
+    return kept if plain is Plain.BARE else {**kept, "usage": usage}
+
+
+def plain_events(events: Sequence[Event], plain: Plain) -> list[Event]:
+    left_out = {"ping", "message_stop"} if plain is Plain.UNSTOPPED else {"ping"}
+    return [event for event in events if event[0] not in left_out]
 
 
 def events_of(answer: Mapping[str, Any], deltas: int | None = None) -> list[Event]:
