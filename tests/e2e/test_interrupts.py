@@ -30,7 +30,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def instants(count: int, *, from_s: float, to_s: float, salt: str) -> list[tuple[float, signal.Signals]]:
-    chance = random.Random(f"{SEED}-{salt}")
+    chance = random.Random(f"{SEED}-{salt}")  # noqa: S311 - moments, no secrets
     return [(round(chance.uniform(from_s, to_s), 3), SIGNALS[number % 2]) for number in range(count)]
 
 
@@ -147,17 +147,19 @@ def test_a_second_interrupt_ends_a_slow_call_in_a_moment_and_books_it_as_an_esti
     tmp_path: Path, number: signal.Signals
 ) -> None:
     workspace = tmp_path / "workspace"
-    with fake_claude(tmp_path, "--latency-s", "20") as server:
-        with started(cwd=tmp_path, env=server.environment()) as process:
-            # Reserved is what is about to be sent; the request is on its way a moment later.
-            wait_until(lambda: _count(workspace, "SELECT count(*) FROM reservations"))
-            interrupt_after(process, 1.5, number)
-            assert process.stderr is not None
-            assert "press Ctrl-C again" in process.stderr.readline()
-            process.send_signal(number)
-            signalled, signalled_at = time.monotonic(), datetime.now(UTC)
-            process.communicate(timeout=LIMIT_S)
-            assert time.monotonic() - signalled < WITHIN_S
+    with (
+        fake_claude(tmp_path, "--latency-s", "20") as server,
+        started(cwd=tmp_path, env=server.environment()) as process,
+    ):
+        # Reserved is what is about to be sent; the request is on its way a moment later.
+        wait_until(lambda: _count(workspace, "SELECT count(*) FROM reservations"))
+        interrupt_after(process, 1.5, number)
+        assert process.stderr is not None
+        assert "press Ctrl-C again" in process.stderr.readline()
+        process.send_signal(number)
+        signalled, signalled_at = time.monotonic(), datetime.now(UTC)
+        process.communicate(timeout=LIMIT_S)
+        assert time.monotonic() - signalled < WITHIN_S
     assert process.returncode == 130
     ledger = check_stopped(process, workspace, signalled_at=signalled_at)
     assert 1 <= len(ledger.estimated) <= PARALLEL

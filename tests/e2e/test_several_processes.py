@@ -91,7 +91,7 @@ async def first(office: Office, goal: Goal, *kinds: str, after: datetime | None 
     return found[0]
 
 
-# -- hearing of each other -----------------------------------------------------------------------------------------------
+# -- hearing of each other -----------------------------------------------------------------------------------------
 
 
 async def test_what_another_process_commits_reaches_the_worker_within_half_a_second(folder: Path) -> None:
@@ -153,7 +153,7 @@ async def test_a_cancel_reaches_the_worker_which_books_its_calls_and_begins_noth
     assert not [e for e in ledger.journal[ended:] if e["what"] in ("task_running", "task_queued", "task_completed")]
 
 
-# -- commands beside a worker --------------------------------------------------------------------------------------------
+# -- commands beside a worker --------------------------------------------------------------------------------------
 
 
 def test_commands_beside_a_working_start_read_and_follow_it_and_a_second_worker_is_refused(folder: Path) -> None:

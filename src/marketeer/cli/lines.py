@@ -109,6 +109,7 @@ _GOAL_WORDS: Mapping[str, Callable[[JournalEntry], str]] = {
     "budget_raised": lambda entry: f"budget raised to ${entry.data.get('budget_usd')}",
     "barrier_passed": _fixed("review of the whole"),
     "goal_completed": _fixed("completed"),
+    "goal_pruned": _fixed("pruned"),
     "goal_failed": _fixed("failed"),
     "goal_cancelled": _fixed("cancelled"),
     "goal_max_iterations": _fixed("ended after too many revisions"),

@@ -59,7 +59,7 @@ class WorkItem:
         return self.priority.rank * len(_KIND_RANK) + _KIND_RANK[self.kind]
 
     def is_due(self, now: datetime) -> bool:
-        """Also when it was created in what is now the future: the clock has gone back, and its due time says nothing."""
+        """Also when it was created in what is now the future: the clock was put back, and its due time says nothing."""
         return self.due_at <= now or self.created_at > now
 
 

@@ -437,7 +437,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--api-key", help="let in only this key")
     parser.add_argument("--plain-words", type=int, help="answer with plain text of this many words")
     parser.add_argument(
-        "--plain", nargs="?", const="stream", choices=[plain.value for plain in Plain],
+        "--plain",
+        nargs="?",
+        const="stream",
+        choices=[plain.value for plain in Plain],
         help="be a server that only resembles the API; bare: no usage, unstopped: no message_stop, whole: no stream",
     )
     parser.add_argument("--answer-file", type=Path, help="answer every request with this file's text")

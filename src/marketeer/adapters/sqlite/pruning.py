@@ -26,7 +26,9 @@ from marketeer.ports import Clock
 
 # A task reads the newest outputs of a skill from earlier goals: this many, at least `EARLIER_RUNS` of the executor.
 KEPT_RUNS = 3
-HOLD_S = 0.05
+# A transaction takes about twice this with its commit; the pause after it is as long.
+HOLD_S = 0.03
+PAUSE_S = 0.06
 VERSIONS_AT_ONCE = 20
 # A file is written anew only to win back more than one part in so many.
 WORTH_COMPACTING = 10
@@ -167,7 +169,7 @@ async def _remove(
         removed.files = {}
         total.add(removed)
         # whoever waits for the write lock gets it for as long as we had it
-        await clock.sleep(HOLD_S)
+        await clock.sleep(PAUSE_S)
     return total
 
 

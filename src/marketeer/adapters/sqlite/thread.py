@@ -49,7 +49,9 @@ class Database:
         self._threads: list[threading.Thread] = []
 
     async def open(
-        self, prepare: Callable[[sqlite3.Connection], None], is_ready: Callable[[sqlite3.Connection], bool] | None = None
+        self,
+        prepare: Callable[[sqlite3.Connection], None],
+        is_ready: Callable[[sqlite3.Connection], bool] | None = None,
     ) -> None:
         """Start the threads; `prepare` (migrations) runs before anything else, under the write lock unless `is_ready`
         finds nothing to prepare."""
