@@ -128,7 +128,7 @@ def interrupt_after(process: subprocess.Popen[str], seconds: float, number: sign
         process.send_signal(number)
 
 
-@pytest.mark.parametrize("after_s", [0.05, 0.2, 0.35])
+@pytest.mark.parametrize("after_s", [0.08, 0.3])
 @pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupt_while_the_program_still_starts_ends_it_quietly(
     tmp_path: Path, after_s: float, number: signal.Signals

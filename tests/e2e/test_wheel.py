@@ -28,7 +28,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python("-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist"), cwd=ROOT)
     (wheel,) = (folder / "dist").glob("*.whl")
     target = folder / "site"
-    python("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target), str(wheel), cwd=folder)
+    offline = ("--quiet", "--no-deps", "--no-index")
+    python("-m", "pip", "install", *offline, "--target", str(target), str(wheel), cwd=folder)
     return target
 
 
