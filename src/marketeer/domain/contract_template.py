@@ -67,8 +67,9 @@ def _section(section: Section) -> Iterator[str]:
     if section.instead_of:
         options = " or ".join(f"`{option}`" for option in section.instead_of)
         yield f"<when it does not apply, the section's text begins with {options} and the rest of it is left out>"
-    for text in section.must_contain:
-        yield f"<this text must stand in the section: {text}>"
+    if section.must_contain:
+        texts = "; ".join(section.must_contain)
+        yield f"<these words, or words that begin so, must stand in the section: {texts}>"
     yield from _checks(section.checks)
 
 
