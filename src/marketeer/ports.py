@@ -76,8 +76,9 @@ class Store(Protocol):
         """When the next item within the scope that is not due yet will be."""
         ...
 
-    async def heartbeat(self, item: WorkItem, *, lease_until: datetime) -> bool:
-        """Extend the lease of a claimed item; False when it is no longer ours."""
+    async def extend_leases(self, items: Sequence[WorkItem], *, until: datetime) -> Sequence[str]:
+        """Extend the leases of claimed items, together. Returns the ids of those that are no longer held under this
+        claim, but for void ones: their goal was ended, and what is in flight may finish."""
         ...
 
     async def claimed_items(self, *, lease_before: datetime | None) -> Sequence[WorkItem]:

@@ -278,9 +278,18 @@ async def claimed(store: Store) -> tuple[Play, WorkItem]:
 async def test_a_heartbeat_extends_the_lease_of_the_claim_in_force_only(store: Store) -> None:
     _, item = await claimed(store)
     later = NOW + timedelta(hours=1)
-    assert await store.heartbeat(item, lease_until=later)
+    assert await store.extend_leases([item], until=later) == []
     assert (await store.claimed_items(lease_before=None))[0].lease_until == later
-    assert not await store.heartbeat(replace(item, claim=item.claim + 1), lease_until=later)
+    other = replace(item, claim=item.claim + 1)
+    unknown = replace(item, work_item_id="nobody.plan.1")
+    assert await store.extend_leases([item, other, unknown], until=later) == [item.work_item_id, "nobody.plan.1"]
+
+
+async def test_a_void_item_is_not_reported_as_lost(store: Store) -> None:
+    play, item = await claimed(store)
+    play.cancel()
+    await store.commit(play.changes[-1])
+    assert await store.extend_leases([item], until=NOW + timedelta(hours=1)) == []
 
 
 async def test_claims_whose_lease_ended_are_found(store: Store) -> None:

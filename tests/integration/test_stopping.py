@@ -204,7 +204,7 @@ async def test_a_worker_that_cannot_extend_its_lease_in_time_stops_its_work(
         clerk.hold(SKILL)
         goal = await submit(office)
         with monkeypatch.context() as patch:
-            patch.setattr(office.store, "heartbeat", fails)
+            patch.setattr(office.store, "extend_leases", fails)
             async with at_work(office, goal) as shift:
                 await clerk.busy_with(SKILL)
                 shift.interrupt()

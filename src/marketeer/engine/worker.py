@@ -35,14 +35,13 @@ from marketeer.domain.snapshot import Change
 from marketeer.domain.work import WorkItem, WorkKind, WorkState, work_item_id
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.handlers import Handled, Handlers
+from marketeer.engine.leases import Leases
 from marketeer.engine.ledger import CapReached
 from marketeer.engine.patience import RETRY_EVERY_S, Patience
 from marketeer.engine.progress import Progress
 from marketeer.engine.racing import race
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Store, WorkQueue
-
-HEARTBEATS_A_LEASE = 3
 
 log = get_logger(__name__)
 
@@ -80,6 +79,7 @@ class Worker:
         self._clock = clock
         self._api = api
         self._options = options
+        self._leases = Leases(store, clock, lease_s=options.lease_s)
         self._waiting: set[asyncio.Task[None]] = set()
         self._busy: set[asyncio.Task[None]] = set()
         self._rested = asyncio.Event()
@@ -99,11 +99,14 @@ class Worker:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
+            leases = group.create_task(self._leases.keep(), name="leases")
             for number in range(self._options.max_parallel):
                 self._waiting.add(group.create_task(self._slot(), name=f"slot {number + 1}"))
             await self.stopping.wait()
             for slot in self._waiting:
                 slot.cancel()
+            await self.idle()
+            leases.cancel()
 
     async def _slot(self) -> None:
         """One of the items that may be in hand at once, one after another."""
@@ -224,46 +227,21 @@ class Worker:
 
     async def _handle_under_lease(self, item: WorkItem) -> Handled | None:
         """The handler's answer, or what its error comes to. None when the item is no longer ours."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                beat = group.create_task(self._keep_lease(item), name=f"lease {item.work_item_id}")
-                handled = await self._handlers.handle(item)
-                beat.cancel()
-        except ExceptionGroup as errors:
-            outcome = self._outcome_of(item, errors.exceptions[0])
-            if isinstance(errors.exceptions[0], StoreUnavailable):
-                # No attempt of the task's, and no reason to try again in the same instant.
-                await race(self._clock.sleep(RETRY_EVERY_S), self.stopping.wait())
-            return Handled(outcome=outcome) if outcome else None
-        return handled
-
-    async def _keep_lease(self, item: WorkItem) -> None:
-        """Raises StaleClaim, which stops the work, when the lease is lost or could not be extended in time.
-
-        Ends quietly when the item is void, as its goal was ended: the call in flight is paid for and may finish.
-        """
-        lease_s = self._options.lease_s
-        held_until = self._clock.monotonic() + lease_s
-        while self._clock.monotonic() < held_until:
-            await self._clock.sleep(lease_s / HEARTBEATS_A_LEASE)
-            asked_at = self._clock.monotonic()
+        with self._leases.holding(item) as lease:
             try:
-                async with asyncio.timeout(lease_s / HEARTBEATS_A_LEASE):
-                    held = await self._store.heartbeat(item, lease_until=self._lease_end())
-            except (TimeoutError, StoreUnavailable) as exc:
-                log.warning("heartbeat_failed", error=str(exc))
-                continue
-            if not held and await self._is_void(item):
-                return
-            if not held:
-                break
-            held_until = asked_at + lease_s
-        msg = f"the lease on {item.work_item_id!r} was lost while it was worked on"
-        raise StaleClaim(msg)
-
-    async def _is_void(self, item: WorkItem) -> bool:
-        current = await self._store.work_item(item.work_item_id)
-        return current is not None and current.state is WorkState.VOID
+                return await self._handlers.handle(item)
+            except asyncio.CancelledError:
+                if not lease.lost:
+                    raise
+                lease.work.uncancel()
+                log.warning("lease_lost")
+                return None
+            except Exception as exc:  # noqa: BLE001 - the one place where every error of a step ends
+                outcome = self._outcome_of(item, exc)
+                if isinstance(exc, StoreUnavailable):
+                    # No attempt of the task's, and no reason to try again in the same instant.
+                    await race(self._clock.sleep(RETRY_EVERY_S), self.stopping.wait())
+                return Handled(outcome=outcome) if outcome else None
 
     def _outcome_of(self, item: WorkItem, exc: Exception) -> Outcome | None:
         ref = ItemRef(item_id=item.work_item_id, claim=item.claim)

@@ -15,7 +15,7 @@ from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
 from marketeer.domain.snapshot import Change, Snapshot, TaskChange
 from marketeer.domain.task import Task
-from marketeer.domain.work import Scope, WorkItem
+from marketeer.domain.work import Scope, WorkItem, WorkState
 
 GOALS = Codec(Goal)
 TASKS = Codec(Task)
@@ -220,6 +220,21 @@ def next_due(connection: sqlite3.Connection, now: datetime, scope: Scope) -> str
         (time_text(now), time_text(now), *values),
     ).fetchone()
     return due_at  # type: ignore[no-any-return]
+
+
+def extend_leases(connection: sqlite3.Connection, items: Sequence[WorkItem], until: datetime) -> list[str]:
+    """Ids of those that are no longer held by this claim. A void one is not among them: its goal was ended, and the
+    call in flight is paid for and may finish."""
+    lost = []
+    for item in items:
+        cursor = connection.execute(
+            "UPDATE work_items SET lease_until = ? WHERE work_item_id = ? AND state = 'claimed' AND claim = ?",
+            (time_text(until), item.work_item_id, item.claim),
+        )
+        current = find_item(connection, item.work_item_id) if cursor.rowcount == 0 else item
+        if current is None or (cursor.rowcount == 0 and current.state is not WorkState.VOID):
+            lost.append(item.work_item_id)
+    return lost
 
 
 def claimed_items(connection: sqlite3.Connection, lease_before: datetime | None) -> list[WorkItem]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite import ledger as ledger_sql
-from marketeer.adapters.sqlite.codec import Codec, time_of, time_text
+from marketeer.adapters.sqlite.codec import Codec, time_of
 from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.thread import Database
 from marketeer.domain.approval import Approval, ApprovalStatus
@@ -91,15 +91,8 @@ class SqliteStore:
         due_at = await self._db.read(lambda c: goals_sql.next_due(c, now, scope))
         return time_of(due_at) if due_at else None
 
-    async def heartbeat(self, item: WorkItem, *, lease_until: datetime) -> bool:
-        def work(connection: sqlite3.Connection) -> bool:
-            cursor = connection.execute(
-                "UPDATE work_items SET lease_until = ? WHERE work_item_id = ? AND state = 'claimed' AND claim = ?",
-                (time_text(lease_until), item.work_item_id, item.claim),
-            )
-            return cursor.rowcount == 1
-
-        return await self._db.write(work)
+    async def extend_leases(self, items: Sequence[WorkItem], *, until: datetime) -> Sequence[str]:
+        return await self._db.write(lambda c: goals_sql.extend_leases(c, items, until))
 
     async def claimed_items(self, *, lease_before: datetime | None) -> Sequence[WorkItem]:
         return await self._db.read(lambda c: goals_sql.claimed_items(c, lease_before))
