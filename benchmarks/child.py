@@ -113,13 +113,13 @@ async def at_once(workspace: str, url: str, goals: int, pipeline: str, parallel:
     """All tasks of all goals in flight at the same time."""
     async with open_office(settings_for(Path(workspace), parallel=parallel, base_url=url)) as office:
         begun = [await _submit(office, pipeline) for _ in range(goals)]
-        before_mb, began = resident_mb(), time.perf_counter()
+        before_mb, began_at, began = resident_mb(), time.time(), time.perf_counter()
         await office.work(None)
         elapsed = time.perf_counter() - began
         done = [await office.store.goal(goal.goal_id) for goal in begun]
         tasks = [task for goal in begun for task in await office.store.tasks(goal.goal_id)]
     _require_done(done, tasks)
-    return {"wall_s": elapsed, "before_mb": before_mb, "peak_mb": peak_mb(), "tasks": len(tasks)}
+    return {"began_at": began_at, "wall_s": elapsed, "before_mb": before_mb, "peak_mb": peak_mb(), "tasks": len(tasks)}
 
 
 async def _submit(office: Office, pipeline: str) -> Goal:

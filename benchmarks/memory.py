@@ -15,7 +15,7 @@ from benchmarks.workspaces import CHAIN, GOAL, answer, make_workspace
 
 PEAK_MB = 120
 # What a process that has settled may still gain: Python's allocator never gives everything back.
-GROWTH = 1.10
+GROWTH = 1.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def run(place: Place, size: Size = FULL) -> Result:
     workspace = str(make_workspace(place.sub("memory-rounds")))
     rounds = {"workspace": workspace, "goals": size.goals, "at_once": size.at_once}
     held = child("rounds", rounds, cwd=place.folder)["held_mb"]
-    first, last = size.goals[0], size.goals[-1]
+    *_, settled, last = size.goals
     return Result(
         name="memory",
         method=f"Peaks are those of a `start` process. The rounds are goals of 4 tasks, {size.at_once} submitted "
@@ -45,7 +45,13 @@ def run(place: Place, size: Size = FULL) -> Result:
                 Figure(what=f"held after {goals} goals in one process", value=mb, unit="MB")
                 for goals, mb in zip(size.goals, held, strict=True)
             ),
-            Figure(what=f"growth from {first} to {last} goals", value=held[-1] / held[0], unit="times", limit=GROWTH),
+            Figure(
+                what=f"growth from {settled} to {last} goals",
+                value=held[-1] / held[-2],
+                unit="times",
+                limit=GROWTH,
+                note="until then the store fills its page caches",
+            ),
         ),
     )
 

@@ -155,10 +155,11 @@ async def follow(desk: Desk, goal_id: str, view: View, *, after: int) -> int:
 async def _follow(desk: Desk, goal_id: str, view: View, after: int) -> int:
     while True:
         seen = desk.office.doorbell.rings
-        # Looked at first: what a process commits before it ends is then still shown.
+        # Looked at first: what is committed before the end is then still shown.
         worked_on = covers(desk.office.workspace.worker() or {}, goal_id)
+        over = desk.stopper.asked.is_set() or not worked_on or await _rests(desk, goal_id)
         after = await _show_new(desk, goal_id, view, after)
-        if desk.stopper.asked.is_set() or not worked_on or await _rests(desk, goal_id):
+        if over:
             return after
         await desk.office.doorbell.wait(seen, min(view.look_every_s, FOLLOW_LOOK_S))
 

@@ -123,6 +123,7 @@ class FakeClaude:
     `answer` makes the text of each reply; without it replies are documents that pass their contracts. `faults` says
     what goes wrong. With `api_key` only that key is let in, else any. `models` are the ids it knows. A reply begins
     after `latency_s`; its stream takes `stream_s`, evenly spread over its events, with the text in `deltas` pieces.
+    With `together` no answer begins before so many requests have been in flight at once.
     `plain` makes it a server that only resembles the API, and counts no cache.
     """
 
@@ -132,6 +133,7 @@ class FakeClaude:
         latency_s: float = 0.0,
         stream_s: float = 0.0,
         deltas: int | None = None,
+        together: int = 0,
         plain: Plain | None = None,
         answer: Answer | None = None,
         faults: Faults = no_faults,
@@ -148,6 +150,8 @@ class FakeClaude:
         self._latency_s = latency_s
         self._stream_s = stream_s
         self._deltas = deltas
+        self._together = together
+        self._gathered = asyncio.Event()
         self._plain = plain
         self._answer = answer or RehearsedAnswers()
         self._faults = faults
@@ -213,6 +217,8 @@ class FakeClaude:
         self.number += 1
         self._in_flight += 1
         self.peak = max(self.peak, self._in_flight)
+        if self._in_flight >= self._together:
+            self._gathered.set()
         number = self.number
         try:
             return await self._messages(number, request, writer)
@@ -244,6 +250,7 @@ class FakeClaude:
         self._authenticate(request)
         asked = self._understand(number, request)
         fault = self._faults(number)
+        await self._gathered.wait()
         await asyncio.sleep(self._latency_s + (fault.delay_s if fault else 0.0))
         if fault and fault.kind is FaultKind.STATUS:
             raise _Refusal(status=fault.status, fault=fault)
@@ -432,6 +439,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--latency-s", type=float, default=0.0, help="wait before each answer")
     parser.add_argument("--stream-s", type=float, default=0.0, help="spread each answer over this time")
     parser.add_argument("--deltas", type=int, help="send each answer's text in this many pieces")
+    parser.add_argument("--together", type=int, default=0, help="answer nobody before so many are waiting at once")
     parser.add_argument("--log", type=Path, help="append a JSON line for each request to this file")
     parser.add_argument("--script", type=Path, help="JSON file with faults, by number or at random")
     parser.add_argument("--api-key", help="let in only this key")
@@ -459,6 +467,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         latency_s=arguments.latency_s,
         stream_s=arguments.stream_s,
         deltas=arguments.deltas,
+        together=arguments.together,
         plain=Plain(arguments.plain) if arguments.plain else None,
         answer=_answer_of(arguments),
         faults=load_script(arguments.script) if arguments.script else no_faults,
