@@ -99,3 +99,26 @@ class GoalBill:
 def month_key(at: datetime) -> str:
     """The UTC calendar month a call belongs to, `2026-11`."""
     return f"{at:%Y-%m}"
+
+
+def estimate(reservation: Reservation, now: datetime) -> Call:
+    """The row of a call whose usage nobody knows: it is booked at its reservation."""
+    return Call(
+        call_id=reservation.call_id,
+        goal_id=reservation.goal_id,
+        task_id=reservation.task_id,
+        work_item_id=reservation.work_item_id,
+        kind=reservation.kind,
+        skill=reservation.skill,
+        model=reservation.model,
+        tier=reservation.tier,
+        usage=Usage(),
+        cost_usd=reservation.amount_usd,
+        latency_s=0.0,
+        stop_reason=None,
+        request_id=None,
+        rehearsal=reservation.rehearsal,
+        estimated=True,
+        reserved_at=reservation.reserved_at,
+        settled_at=now,
+    )

@@ -22,7 +22,7 @@ from marketeer.domain.errors import (
     StoreUnavailable,
 )
 from marketeer.domain.goal import Goal
-from marketeer.domain.ledger import Call, Caps, Refused, Reservation, month_key
+from marketeer.domain.ledger import Call, Caps, Refused, Reservation, estimate, month_key
 from marketeer.domain.usage import CENT, Tier, Usage, dollars, token_bound
 from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
@@ -218,15 +218,16 @@ class Ledger:
         response: ModelResponse,
         documents: Sequence[Document],
     ) -> Bought:
-        known = response.usage is not None
         usage = response.usage or Usage()
-        call = self._call(
-            reservation,
+        call = replace(
+            estimate(reservation, self._clock.now()),
             usage=usage,
-            cost_usd=request.model.cost_usd(usage) if known else reservation.amount_usd,
-            estimated=not known,
-            response=response,
+            latency_s=response.latency_s,
+            stop_reason=response.stop_reason,
+            request_id=response.request_id,
         )
+        if response.usage is not None:
+            call = replace(call, cost_usd=request.model.cost_usd(usage), estimated=False)
         stored = await self._store.settle(call, documents)
         self._doorbell.ring()
         log.info(
@@ -244,38 +245,8 @@ class Ledger:
 
     async def _book_estimate(self, reservation: Reservation, why: str) -> None:
         log.warning("call_booked_as_estimate", call_id=reservation.call_id, why=why)
-        call = self._call(reservation, usage=Usage(), cost_usd=reservation.amount_usd, estimated=True, response=None)
-        await self._store.settle(call)
+        await self._store.settle(estimate(reservation, self._clock.now()))
         self._doorbell.ring()
-
-    def _call(
-        self,
-        reservation: Reservation,
-        *,
-        usage: Usage,
-        cost_usd: Decimal,
-        estimated: bool,
-        response: ModelResponse | None,
-    ) -> Call:
-        return Call(
-            call_id=reservation.call_id,
-            goal_id=reservation.goal_id,
-            task_id=reservation.task_id,
-            work_item_id=reservation.work_item_id,
-            kind=reservation.kind,
-            skill=reservation.skill,
-            model=reservation.model,
-            tier=reservation.tier,
-            usage=usage,
-            cost_usd=cost_usd,
-            latency_s=response.latency_s if response else 0.0,
-            stop_reason=response.stop_reason if response else None,
-            request_id=response.request_id if response else None,
-            rehearsal=reservation.rehearsal,
-            estimated=estimated,
-            reserved_at=reservation.reserved_at,
-            settled_at=self._clock.now(),
-        )
 
 
 def next_month(now: datetime) -> datetime:

@@ -10,7 +10,7 @@ from typing import Any
 
 from marketeer.adapters.sqlite.codec import Codec, dollars, micros
 from marketeer.adapters.sqlite.goals import insert_sql
-from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend, month_key
+from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend, estimate, month_key
 from marketeer.domain.usage import Usage
 
 _CALLS = Codec(Call, skip=("usage",))
@@ -78,29 +78,6 @@ def book_orphans(connection: sqlite3.Connection, owner_not: str, now: datetime) 
     for row in rows:
         settle(connection, estimate(_RESERVATIONS.record(row), now))
     return len(rows)
-
-
-def estimate(reservation: Reservation, now: datetime) -> Call:
-    """The ledger row of a call whose outcome nobody knows: it is booked at its worst case."""
-    return Call(
-        call_id=reservation.call_id,
-        goal_id=reservation.goal_id,
-        task_id=reservation.task_id,
-        work_item_id=reservation.work_item_id,
-        kind=reservation.kind,
-        skill=reservation.skill,
-        model=reservation.model,
-        tier=reservation.tier,
-        usage=Usage(),
-        cost_usd=reservation.amount_usd,
-        latency_s=0.0,
-        stop_reason=None,
-        request_id=None,
-        rehearsal=reservation.rehearsal,
-        estimated=True,
-        reserved_at=reservation.reserved_at,
-        settled_at=now,
-    )
 
 
 def _scopes(record: Reservation | Call) -> Iterable[tuple[str, str]]:
