@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -14,6 +15,10 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("marketeer: interrupted; nothing is lost, go on with `marketeer resume`\n")
         return 130
+    finally:
+        # The outcome is settled: a signal in the interpreter's last moments would only replace the exit code.
+        for late in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(late, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
