@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import assert_never
 
 from marketeer.domain.contract import (
@@ -25,6 +26,7 @@ from marketeer.domain.contract_values import limits
 _FENCE = "````"
 
 
+@lru_cache(maxsize=128)
 def render_template(contract: Contract) -> str:
     """The limits as a list, then the template in one fence. Text in angle brackets is a hint to be replaced."""
     parts = [*_limits(contract), "", "Template:", "", f"{_FENCE}markdown", *_document(contract), _FENCE]

@@ -117,6 +117,7 @@ def same(text: str) -> str:
     return text.translate(_SAME)
 
 
+@lru_cache(maxsize=8192)
 def key(text: str) -> str:
     """How names are compared: case, markup, quotes, spacing and a closing colon do not matter."""
     bare = re.sub(r"[*`]|\b_|_\b", "", _ESCAPED.sub(r"\1", same(text)))

@@ -44,7 +44,7 @@ class Library:
 
     async def in_force(self, path: str, version: int | None = None) -> Document | None:
         """The pinned version (None: the newest), or what a human has put in its place since."""
-        await self.look(path)
+        await self.refresh(path)
         return await self._store.document_in_force(path, version)
 
     async def product_context(self, *, rehearsal: bool) -> Document | None:
@@ -56,38 +56,39 @@ class Library:
         return await self._approved_context(tree_path(CONTEXT_PATH, rehearsal=True))
 
     async def _approved_context(self, path: str) -> Document | None:
-        await self.look(path)
+        await self.refresh(path)
         return await self._store.adopted_document(path, approved_only=True)
 
     async def look(self, path: str) -> bool:
         """Take in a human's edit of the file. True when the file is a human's and must not be overwritten."""
+        await self.refresh(path)
+        return await self._is_humans(path)
+
+    async def refresh(self, path: str) -> None:
+        """Take in a human's edit of the file, if there is one."""
         # Tasks of one phase look at their common inputs at the same moment: an edit is one version all the same.
         lock = self._locks.setdefault(path, asyncio.Lock())
         async with lock:
-            return await self._look(path)
+            stamp = await self._workspace.stamp(path)
+            if stamp is not None and self._stamps.get(path) == stamp:
+                return
+            self._digests.pop(path, None)
+            content = await self._workspace.read(path) if stamp is not None else None
+            if stamp is not None and content is not None:
+                await self._take_in(path, content)
+                self._stamps[path] = stamp
 
-    async def _look(self, path: str) -> bool:
-        stamp = await self._workspace.stamp(path)
-        if stamp is None:
-            return False
-        if self._stamps.get(path) == stamp:
-            return await self._is_humans(path)
-        content = await self._workspace.read(path)
-        if content is None:
-            return False
-        taken_in = await self._take_in(path, content)
-        self._stamps[path] = stamp
-        return taken_in
-
-    async def _take_in(self, path: str, content: bytes) -> bool:
+    async def _take_in(self, path: str, content: bytes) -> None:
         digest = hashlib.sha256(content).hexdigest()
-        if await self._store.is_stored_version(path, digest):
-            self._digests[path] = digest
-            return await self._is_humans(path)
-        text = _readable(content)
-        if text is None:
-            await self._reject(path, content)
-            return False
+        if not await self._store.is_stored_version(path, digest):
+            text = _readable(content)
+            if text is None:
+                await self._reject(path, content)
+                return
+            await self._add_humans(path, text)
+        self._digests[path] = digest
+
+    async def _add_humans(self, path: str, text: str) -> None:
         known = await self._store.document(path)
         stored = await self._store.add_document(
             Document(
@@ -102,14 +103,13 @@ class Library:
             )
         )
         await self._store.mark_mirrored([(path, stored.version)])
-        self._digests[path] = digest
         log.info("human_version_stored", path=path, version=stored.version)
-        return True
 
     async def _is_humans(self, path: str) -> bool:
         """Whether the file as last read is the newest version, and a human's."""
-        newest = await self._store.document(path)
-        return newest is not None and newest.author is Author.HUMAN and newest.sha256 == self._digests.get(path)
+        digest = self._digests.get(path)
+        newest = await self._store.document(path) if digest is not None else None
+        return newest is not None and newest.author is Author.HUMAN and newest.sha256 == digest
 
     async def _reject(self, path: str, content: bytes) -> None:
         await self._workspace.write(f"{path}.rejected", content)
