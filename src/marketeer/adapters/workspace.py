@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -20,7 +19,6 @@ from marketeer.ports import Stamp
 DATABASE_NAME = "marketeer.db"
 LOCK_NAME = "marketeer.lock"
 IGNORED = f"{DATABASE_NAME}*\n{LOCK_NAME}\n*.tmp\n.env\n"
-WRITERS = 8
 LOCK_TRIES = 5
 LOCK_RETRY_S = 0.02
 FOLDERS = ("context", "inputs", "goals", "outputs", "reviews", "metrics", "memory", "team")
@@ -119,14 +117,26 @@ class FileWorkspace:
             await asyncio.to_thread(self._write_many, files)
 
     def _write_many(self, files: Sequence[tuple[str, bytes]]) -> None:
-        """Side by side, as a disk syncs many files in little more time than one; then every folder once."""
+        """All temporary files, then all flushes, then all renames: done one file at a time, each flush would also wait
+        for the names of the file before it, and hold up the database's own flushes on the same disk."""
         targets = [self._writable(path) for path, _ in files]
-        with ThreadPoolExecutor(min(len(files), WRITERS)) as writers:
-            list(writers.map(self._write_file, targets, (content for _, content in files)))
+        written: list[tuple[Path, Path]] = []
         try:
+            for target, (_, content) in zip(targets, files, strict=True):
+                temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+                written.append((temporary, target))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                temporary.write_bytes(content)
+            for temporary, _ in written:
+                _sync(temporary)
+            for temporary, target in written:
+                temporary.replace(target)
             for folder in {target.parent for target in targets}:
-                _sync_folder(folder)
+                _sync(folder)
         except OSError as exc:
+            for temporary, _ in written:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
             raise self._unusable(exc) from exc
 
     def _writable(self, path: str) -> Path:
@@ -136,20 +146,6 @@ class FileWorkspace:
             msg = f"{path!r} is the workspace itself, not a file in it"
             raise UsageError(msg)
         return target
-
-    def _write_file(self, target: Path, content: bytes) -> None:
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except OSError as exc:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise self._unusable(exc) from exc
 
     def _unusable(self, exc: OSError) -> UsageError | StoreUnavailable:
         what = f"workspace {str(self.root)!r}"
@@ -233,9 +229,9 @@ async def _patient_lock(file: IO[str]) -> bool:
     return False
 
 
-def _sync_folder(folder: Path) -> None:
-    """A rename is durable only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Flush a file, or a folder: a rename is durable only when its folder is."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -22,7 +22,7 @@ from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, Store
 
 LOOK_EVERY_S = 1.0
-MIRROR_BUNDLE_S = 0.05
+MIRROR_BUNDLE_S = 0.25
 
 log = get_logger(__name__)
 
