@@ -28,7 +28,7 @@ async def begin(call: Call, submission: Submission) -> int:
     holder = workspace.worker()
     if holder is None or holder.get("scope") != EVERYTHING:
         require_idle(workspace)
-    new = not workspace.exists
+    new = not workspace.root.exists()
     _make(workspace)
     if new:
         progress_line(call, f"made a workspace in {text.shown_path(workspace.root)}")
