@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 
 from marketeer.settings import ENV_FILE, settings_table
 from marketeer.testing.guard import forbid_network
+from tests.e2e.harness import SEED
 
 SETTINGS = frozenset(variable for variable, _, _ in settings_table())
 PREFIXES = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_")
@@ -45,3 +46,8 @@ def nothing_blocks() -> Iterator[BlockBuster]:
     """Our code raises BlockingError when it blocks the event loop during this test."""
     with blockbuster_ctx("marketeer") as guard:
         yield guard
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How to repeat the moments at which the tests killed and interrupted."""
+    terminalreporter.write_line(f"seed of kills and interrupts: MARKETEER_TEST_SEED={SEED}")

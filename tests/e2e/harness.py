@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 START_LIMIT_S = 60
+# Of every moment a test kills or interrupts at.
+SEED = int(os.environ.get("MARKETEER_TEST_SEED", "20261122"))
 
 
 def environment(**more: str) -> dict[str, str]:

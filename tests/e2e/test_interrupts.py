@@ -16,9 +16,17 @@ from pathlib import Path
 import pytest
 
 from marketeer.adapters.workspace import FileWorkspace
-from tests.e2e.harness import Ledger, assert_nothing_lost_or_doubled, command, environment, fake_claude, run, wait_until
+from tests.e2e.harness import (
+    SEED,
+    Ledger,
+    assert_nothing_lost_or_doubled,
+    command,
+    environment,
+    fake_claude,
+    run,
+    wait_until,
+)
 
-SEED = int(os.environ.get("MARKETEER_TEST_SEED", "20261122"))
 GOAL = "Increase signup conversion by 20%"
 LIMIT_S = 40
 PARALLEL = 3

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Server, assert_nothing_lost_or_doubled, environment, fake_claude, kill_after, run
+from tests.e2e.harness import SEED, Server, assert_nothing_lost_or_doubled, environment, fake_claude, kill_after, run
 
-SEED = int(os.environ.get("MARKETEER_TEST_SEED", "20261122"))
 REHEARSED_KILLS = 14
 SERVED_KILLS = 6
 LATENCY_S = 0.06
