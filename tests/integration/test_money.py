@@ -203,20 +203,32 @@ async def test_a_call_that_fits_once_another_has_settled_waits_for_it_and_goes_o
         largest = max(worst_case(seen.request) for seen in clerk.seen)
         spent = (await office.store.month_spend("2026-11")).settled_usd
     clerk.seen.clear()
-    clerk.peak = 0
-    # Room for one call's worst case at a time, and for all of what they really cost.
-    async with an_office(tmp_path, clerk, budget_monthly=spent + largest + spent) as office:
-        clerk.hold(SKILL)
-        goal = await submit(office, FUNNEL)
-        async with at_work(office, goal):
-            await clerk.busy_with(SKILL)
-            clerk.let_go(SKILL)
-        goal = await office.store.goal(goal.goal_id)
-        assert goal.status is GoalStatus.COMPLETED
-        assert (await office.store.month_spend("2026-11")).settled_usd <= 2 * spent + largest
-        assert await journal_of(office, goal, "task_deferred") == []
-        assert clerk.peak == 1
-        await check_books(office, goal)
+    # Room for what two more goals really cost and one worst case: too little to hold six calls at once.
+    cap = spent + 2 * spent + largest
+    async with an_office(tmp_path, clerk, budget_monthly=cap, max_parallel_agents=6) as office:
+        refusals: list[Refused] = []
+        reserve = office.store.reserve
+
+        async def watched(reservation: Reservation, caps: Caps) -> Refused | None:
+            refused = await reserve(reservation, caps)
+            month = await office.store.month_spend("2026-11")
+            assert month.settled_usd + month.reserved_usd <= cap
+            refusals.extend([refused] if refused else [])
+            return refused
+
+        office.store.reserve = watched  # type: ignore[method-assign]
+        group = (SKILL, "seo-audit", "ab-test-setup")
+        clerk.hold(*group)
+        goals = [await submit(office, FUNNEL), await submit(office, FUNNEL)]
+        async with at_work(office):
+            while not refusals:
+                await office.clock.sleep(1)
+            clerk.let_go(*group)
+        assert all(refused.in_flight for refused in refusals)
+        for goal in goals:
+            assert (await office.store.goal(goal.goal_id)).status is GoalStatus.COMPLETED
+            assert await journal_of(office, goal, "task_deferred") == []
+            await check_books(office, goal)
 
 
 async def test_a_call_that_waits_for_room_is_not_made_when_its_goal_is_cancelled_meanwhile(tmp_path: Path) -> None:
