@@ -327,7 +327,8 @@ def claude_model(settings: Settings, clock: Clock) -> ClaudeModel:
     )
 
 
-def load_workspace_team(settings: Settings) -> FileTeam:
+def load_workspace_team(settings: Settings, *, checked: bool = True) -> FileTeam:
+    """The workspace's team. `checked`: refuse one whose own files are wrong. Raises ConfigurationError."""
     from marketeer.adapters.team_files import load_team
 
     overrides = {
@@ -339,7 +340,7 @@ def load_workspace_team(settings: Settings) -> FileTeam:
         )
         if model
     }
-    return load_team(settings.workspace_dir / "team", model_overrides=overrides)
+    return load_team(settings.workspace_dir / "team", model_overrides=overrides, checked=checked)
 
 
 def load_workspace_routing(settings: Settings) -> Routing:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,12 +85,20 @@ def test_every_option_a_page_names_exists(page: Path) -> None:
 
 @cache
 def options() -> frozenset[str]:
-    return frozenset(option for name in COMMANDS for param in load_command(name).params for option in param.opts)
+    return frozenset(option for param in params() for option in param.opts)
+
+
+def params() -> Iterator[Any]:
+    """Of every command, those within groups included."""
+    for name in COMMANDS:
+        command = load_command(name)
+        yield from command.params
+        for inner in getattr(command, "commands", {}).values():
+            yield from inner.params
 
 
 def test_the_readme_names_every_variable_of_an_option() -> None:
-    params = [param for name in COMMANDS for param in load_command(name).params]
-    variables = {param.envvar for param in params if isinstance(param.envvar, str)}
+    variables = {param.envvar for param in params() if isinstance(param.envvar, str)}
     assert {name for name in variables if f"`{name}`" not in text_of(README)} == set()
 
 

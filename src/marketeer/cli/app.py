@@ -17,8 +17,8 @@ from marketeer.domain.errors import UsageError
 
 PROGRAM = "marketeer"
 
-# (module in marketeer.cli, summary). The function is called like the command and its docstring begins with the
-# summary; this copy spares `--help` from importing them all. In the order of use.
+# (module in marketeer.cli, summary). The function (or, with commands of its own, the Typer) is called like the command
+# and its docstring begins with the summary; this copy spares `--help` from importing them all. In the order of use.
 COMMANDS: dict[str, tuple[str, str]] = {
     "start": ("start", "Take a goal from one sentence to finished deliverables."),
     "init": ("init", "Make a workspace, with --example for a made-up company to try things on."),
@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("deciding", "Hold a goal: nothing new of it is begun."),
     "unpause": ("deciding", "Let a paused goal go on."),
     "pipelines": ("reading", "List the named plans that `start --pipeline` takes."),
-    "skills": ("reading", "List the specialists on the team."),
+    "skills": ("skills", "List, show, check or add specialists."),
     "backup": ("keeping", "Write the whole workspace into one file, also while a goal runs."),
     "restore": ("keeping", "Bring a backup back, into a new or empty workspace."),
     "prune": ("keeping", "Remove goals that finished long ago; money, learnings and what later work reads stay."),
@@ -63,9 +63,13 @@ class LazyGroup(TyperGroup):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
 
-def load_command(name: str) -> TyperCommand:
-    """The command of that name, its module imported."""
+def load_command(name: str) -> TyperCommand | TyperGroup:
+    """The command of that name, its module imported; a group when it has commands of its own."""
     function = getattr(import_module(f"marketeer.cli.{COMMANDS[name][0]}"), name)
+    if isinstance(function, typer.Typer):
+        group = get_command(function)
+        assert isinstance(group, TyperGroup)  # noqa: S101 - it has commands
+        return group
     alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     # `start` gets what comes behind its goal, to say that the goal needs quotes.
     settings = {"help_option_names": ["-h", "--help"], "allow_extra_args": name == "start"}
@@ -128,11 +132,21 @@ def _no_such_command(name: str) -> str:
     return f"no command {name!r}; see `{PROGRAM} --help`"
 
 
+def _words(argv: Sequence[str], command: str | None) -> list[str]:
+    """The command's words as typed, `skills show` for a command of a group."""
+    if command is None:
+        return []
+    group = load_command(command)
+    behind = argv[argv.index(command) + 1 :]
+    inner = [word for word in behind[:1] if isinstance(group, TyperGroup) and word in group.commands]
+    return [command, *inner]
+
+
 def _plain(error: typer.TyperException, argv: Sequence[str]) -> str:
     """typer's complaint in our form."""
     text = error.format_message().strip().rstrip(".")
     command = next((word for word in argv if word in COMMANDS), None)
-    advice = f"see `{' '.join(filter(None, (PROGRAM, command)))} --help`"
+    advice = f"see `{' '.join([PROGRAM, *_words(argv, command)])} --help`"
     if command == "start" and type(error).__name__ == "NoSuchOption":
         advice += ", and put a goal that begins with a dash behind `--`"
     return f"{text[:1].lower()}{text[1:]}; {advice}"

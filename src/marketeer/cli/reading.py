@@ -1,4 +1,4 @@
-"""Commands that only read: status, show, approvals, pipelines, skills. They import nothing that works."""
+"""Commands that only read: status, show, approvals, pipelines. They import nothing that works."""
 
 from __future__ import annotations
 
@@ -208,22 +208,6 @@ def pipelines(workspace: WorkspaceOption = None, as_json: JsonOption = False) ->
     else:
         listed = [(str(row["name"]), str(row["category"]), str(row["description"])) for row in rows]
         _say_lines(text.table([("PIPELINE", "CATEGORY", "WHAT IT DOES"), *listed]))
-    return 0
-
-
-def skills(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
-    """List the specialists on the team."""
-    team = load_workspace_team(called(workspace, as_json=as_json).settings)
-    infos = [team.skill_info(name) for name in team.skill_names()]
-    rows = [
-        {"name": info.name, "squad": info.squad, "tier": info.tier.value, "description": info.description}
-        for info in infos
-    ]
-    if as_json:
-        output.document({"skills": rows})
-    else:
-        listed = [(str(row["name"]), str(row["squad"] or "-"), text.one_line(str(row["description"]))) for row in rows]
-        _say_lines(text.table([("SKILL", "SQUAD", "WHAT IT DOES"), *listed]))
     return 0
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import graphlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from marketeer.adapters.team_files.schema import (
     has_column,
     table_refs,
 )
-from marketeer.adapters.team_files.source import Source, list_folder, parse_yaml, read_text, suggest
-from marketeer.domain.errors import ConfigurationError
+from marketeer.adapters.team_files.source import Source, TeamFileError, list_folder, parse_yaml, read_text, suggest
 from marketeer.domain.skill import DIRECTOR, FOUNDATION_SKILL, Reference, Skill, SkillInfo
+from marketeer.domain.skill_text import without_template
 
 HUMAN = "human"
 RESERVED_NAMES = (DIRECTOR, HUMAN)  # a handoff may go to them, so no skill can be called that
@@ -55,6 +56,26 @@ def skill_folders(root: Path, shown: str, *, own: bool) -> dict[str, SkillFolder
     }
 
 
+def folders_below(path: Path) -> dict[str, SkillFolder]:
+    """The skill folders a person means by a path: itself, or what lies in it, in its `skills/` or its `team/skills/`.
+    Messages name them by the path as it was given."""
+    if _is_skill(path):
+        return {path.resolve().name: _own(path)}
+    for place in (path, path / "skills", path / "team" / "skills"):
+        found = [entry for entry in list_folder(place, str(place)) if entry.is_dir() and not entry.name.startswith("_")]
+        if any(_is_skill(entry) for entry in found):
+            return {entry.name: _own(entry) for entry in sorted(found)}
+    return {}
+
+
+def _is_skill(path: Path) -> bool:
+    return (path / "SKILL.md").is_file() or (path / "contract.yaml").is_file()
+
+
+def _own(path: Path) -> SkillFolder:
+    return SkillFolder(name=path.resolve().name, path=path, shown=path.as_posix(), own=True)
+
+
 def read_info(folder: SkillFolder, squads: Collection[str]) -> SkillInfo:
     """What planning needs. The sections, most of the file, are cut out first; blank lines keep the numbering."""
     text, shown = folder.read("contract.yaml")
@@ -82,12 +103,37 @@ def read_skill(folder: SkillFolder, squads: Collection[str]) -> Skill:
 
 def check_neighbours(folders: Mapping[str, SkillFolder], infos: Mapping[str, SkillInfo]) -> None:
     """Every skill named in upstream or downstream exists."""
+    for fault in neighbour_faults(folders, infos):
+        raise fault
+
+
+def neighbour_faults(folders: Mapping[str, SkillFolder], infos: Mapping[str, SkillInfo]) -> Iterator[TeamFileError]:
+    """Every name in upstream or downstream that is no skill."""
     for name, info in infos.items():
         for key, neighbours in (("upstream", info.upstream), ("downstream", info.downstream)):
             for index, other in enumerate(neighbours):
                 if other not in folders:
                     msg = f"no skill {other!r} for {key}; {suggest(other, folders)}"
-                    raise folders[name].contract()[0].error((key, index), msg)
+                    yield folders[name].contract()[0].error((key, index), msg)
+
+
+def check_no_circle(
+    folders: Mapping[str, SkillFolder], infos: Mapping[str, SkillInfo], *, blame: Collection[str]
+) -> None:
+    """Handoffs only run forward; work that goes back is a new pass and is not written in contracts. The error names the
+    file of one of `blame`, when one of them is in the circle."""
+    producers = {name: set(info.upstream) for name, info in infos.items()}
+    for name, info in infos.items():
+        for consumer in info.downstream:
+            producers.setdefault(consumer, set()).add(name)
+    try:
+        graphlib.TopologicalSorter(producers).prepare()
+    except graphlib.CycleError as exc:
+        circle: list[str] = exc.args[1]
+        at = next((name for name in circle if name in blame), circle[0])
+        key = "upstream" if set(circle) & set(infos[at].upstream) else "downstream"
+        msg = f"the handoffs go in a circle: {' -> '.join(circle)}; take one of these names out of {key}"
+        raise folders[at].contract()[0].error((key,), msg) from exc
 
 
 def _info(name: str, head: ContractHead, front: Frontmatter) -> SkillInfo:
@@ -120,19 +166,19 @@ def _check_squad(name: str, squad: str | None, squads: Collection[str], source: 
 
 
 def _read_instructions(folder: SkillFolder) -> tuple[Frontmatter, str]:
-    """SKILL.md's frontmatter and body."""
+    """SKILL.md's frontmatter and body, without the output template: prompts render that from the contract."""
     text, shown = folder.read("SKILL.md")
     head = _FRONTMATTER.match(text)
     if head is None:
-        msg = f"{shown}:1: no frontmatter; begin the file with ---, name, description and ---"
-        raise ConfigurationError(msg)
+        msg = "no frontmatter; begin the file with ---, name, description and ---"
+        raise TeamFileError(shown, 1, msg)
     source, data = parse_yaml(head[1], shown, first_line=2)
     front = source.check(Frontmatter, data)
     _check_name(folder.name, front.name, source)
-    body = text[head.end() :].strip()
+    body = without_template(text[head.end() :]).strip()
     if not body:
-        msg = f"{shown}: no instructions below the frontmatter; write what this specialist does"
-        raise ConfigurationError(msg)
+        msg = "no instructions below the frontmatter; write what this specialist does"
+        raise TeamFileError(shown, None, msg)
     return front, body
 
 

@@ -32,6 +32,16 @@ Loc = Sequence[str | int]
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class TeamFileError(ConfigurationError):
+    """One mistake in one file. `line` is None when the whole file is meant; `what` includes the remedy."""
+
+    def __init__(self, file: str, line: int | None, what: str) -> None:
+        super().__init__(f"{file}:{line}: {what}" if line else f"{file}: {what}")
+        self.file = file
+        self.line = line
+        self.what = what
+
+
 class Strict(BaseModel):
     """Base of what team files may hold: an unknown key is an error that names the nearest valid one."""
 
@@ -74,10 +84,13 @@ class Source:
 
     def where(self, loc: Loc) -> str:
         """`team/pipelines.yaml:12` for the value at `loc`, or the nearest one above it that exists."""
-        return f"{self.shown}:{self.find_line(self.text, loc) + self.first_line - 1}"
+        return f"{self.shown}:{self.line(loc)}"
 
-    def error(self, loc: Loc, message: str) -> ConfigurationError:
-        return ConfigurationError(f"{self.where(loc)}: {_one_line(message)}")
+    def line(self, loc: Loc) -> int:
+        return self.find_line(self.text, loc) + self.first_line - 1
+
+    def error(self, loc: Loc, message: str) -> TeamFileError:
+        return TeamFileError(self.shown, self.line(loc), _one_line(message))
 
     def check(self, model: type[Model], data: object) -> Model:
         """`data` as `model`. Raises ConfigurationError for the first thing wrong, counting the rest."""
@@ -89,26 +102,34 @@ class Source:
             loc, message = _explain(errors[0])
             raise self.error(loc, message + more) from exc
 
+    def faults(self, model: type[BaseModel], data: object) -> list[TeamFileError]:
+        """Everything wrong with `data` as `model`."""
+        try:
+            model.model_validate(data)
+        except ValidationError as exc:
+            return [self.error(*_explain(error)) for error in exc.errors(include_url=False)]
+        return []
+
 
 def read_text(path: Path, shown: str) -> str:
     """The file's text. Raises ConfigurationError when it is missing, unreadable, too large or not UTF-8."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError as exc:
-        msg = f"{shown}: the file is missing; add it (docs/skill-format.md says what belongs in it)"
-        raise ConfigurationError(msg) from exc
+        msg = "the file is missing; add it (docs/skill-format.md says what belongs in it)"
+        raise TeamFileError(shown, None, msg) from exc
     except OSError as exc:
-        msg = f"{shown}: cannot be read ({exc.strerror}); check the file's type and permissions"
-        raise ConfigurationError(msg) from exc
+        msg = f"cannot be read ({exc.strerror}); check the file's type and permissions"
+        raise TeamFileError(shown, None, msg) from exc
     if len(raw) > MAX_FILE_BYTES:
-        msg = f"{shown}: {len(raw)} bytes is too large; keep team files under {MAX_FILE_BYTES}"
-        raise ConfigurationError(msg)
+        msg = f"{len(raw)} bytes is too large; keep team files under {MAX_FILE_BYTES}"
+        raise TeamFileError(shown, None, msg)
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as exc:
         line = raw.count(b"\n", 0, exc.start) + 1
-        msg = f"{shown}:{line}: not UTF-8 text; save the file as UTF-8"
-        raise ConfigurationError(msg) from exc
+        msg = "not UTF-8 text; save the file as UTF-8"
+        raise TeamFileError(shown, line, msg) from exc
 
 
 def list_folder(path: Path, shown: str) -> list[Path]:
@@ -116,8 +137,8 @@ def list_folder(path: Path, shown: str) -> list[Path]:
     try:
         return [entry for entry in path.iterdir() if not entry.name.startswith(".")] if path.is_dir() else []
     except OSError as exc:
-        msg = f"{shown}: cannot be read ({exc.strerror}); check the folder's permissions"
-        raise ConfigurationError(msg) from exc
+        msg = f"cannot be read ({exc.strerror}); check the folder's permissions"
+        raise TeamFileError(shown, None, msg) from exc
 
 
 def parse_yaml(text: str, shown: str, *, first_line: int = 1) -> tuple[Source, dict[str, Any]]:
@@ -127,11 +148,11 @@ def parse_yaml(text: str, shown: str, *, first_line: int = 1) -> tuple[Source, d
         data = yaml.load(text, Loader=_Yaml)  # noqa: S506 (a subclass of the safe loader)
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line if exc.problem_mark else 0
-        msg = f"{shown}:{line + first_line}: {_one_line(exc.problem or 'not valid YAML')}; correct the YAML here"
-        raise ConfigurationError(msg) from exc
+        msg = f"{_one_line(exc.problem or 'not valid YAML')}; correct the YAML here"
+        raise TeamFileError(shown, line + first_line, msg) from exc
     except (yaml.YAMLError, RecursionError, ValueError) as exc:
-        msg = f"{shown}: not valid YAML ({_one_line(str(exc)) or 'nested too deeply'}); correct the file"
-        raise ConfigurationError(msg) from exc
+        msg = f"not valid YAML ({_one_line(str(exc)) or 'nested too deeply'}); correct the file"
+        raise TeamFileError(shown, None, msg) from exc
     if data is None:
         return source, {}
     if not isinstance(data, dict):
@@ -146,10 +167,10 @@ def parse_toml(text: str, shown: str) -> tuple[Source, dict[str, Any]]:
         data = tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, RecursionError) as exc:
         at = re.search(r" \(at line (\d+), column \d+\)", str(exc))
-        line = at[1] if at else text.count("\n") + 1
+        line = int(at[1]) if at else text.count("\n") + 1
         problem = re.sub(r" \(at [^)]*\)", "", str(exc)) or "nested too deeply"
-        msg = f"{shown}:{line}: {_one_line(problem)}; correct the TOML here"
-        raise ConfigurationError(msg) from exc
+        msg = f"{_one_line(problem)}; correct the TOML here"
+        raise TeamFileError(shown, line, msg) from exc
     return Source(text=text, shown=shown, find_line=_toml_line), data
 
 

@@ -7,16 +7,23 @@ their sections. `docs/skill-format.md` describes the files for people.
 from __future__ import annotations
 
 import difflib
-import graphlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from marketeer.adapters.team_files.inspection import Inspector
 from marketeer.adapters.team_files.plans import Squad, SquadsFile, overlay_pipelines, read_pipelines
 from marketeer.adapters.team_files.prices import Models, read_models
-from marketeer.adapters.team_files.skills import SkillFolder, check_neighbours, read_info, read_skill, skill_folders
+from marketeer.adapters.team_files.skills import (
+    SkillFolder,
+    check_neighbours,
+    check_no_circle,
+    read_info,
+    read_skill,
+    skill_folders,
+)
 from marketeer.adapters.team_files.source import Source, list_folder, parse_toml, parse_yaml, read_text, suggest
 from marketeer.domain.errors import ConfigurationError, UsageError
 from marketeer.domain.plan import Pipeline
@@ -29,14 +36,18 @@ _BUILT_IN_SHOWN = "marketeer/team"
 _OWN_SHOWN = "team"
 _NO_OVERRIDES: Mapping[Tier, str] = MappingProxyType({})
 
+_NO_FOLDERS: Mapping[str, SkillFolder] = MappingProxyType({})
+
 Document = tuple[Source, dict[str, Any]]
 
 
-def load_team(workspace_team: Path | None, *, model_overrides: Mapping[Tier, str] = _NO_OVERRIDES) -> FileTeam:
+def load_team(
+    workspace_team: Path | None, *, model_overrides: Mapping[Tier, str] = _NO_OVERRIDES, checked: bool = True
+) -> FileTeam:
     """The team of a workspace (None: the built-in one). A workspace with team files of its own is checked whole,
     so that a mistake in them shows now and not in the middle of a goal. Raises ConfigurationError."""
     team = FileTeam(built_in=BUILT_IN, workspace=workspace_team, model_overrides=model_overrides)
-    if team.has_own_files:
+    if checked and team.has_own_files:
         team.validate()
     return team
 
@@ -118,6 +129,18 @@ class FileTeam:
         built_in, own = self._documents(name)
         return (own if workspace and own else built_in)[0].where(loc)
 
+    def own_skills(self) -> Sequence[str]:
+        """The names of the workspace's skill folders."""
+        return tuple(name for name, folder in self._folders.items() if folder.own)
+
+    def folder(self, name: str) -> SkillFolder:
+        """Where a skill lies. UsageError for an unknown name."""
+        return self._folder(name)
+
+    def inspector(self, *, context: str, more: Mapping[str, SkillFolder] = _NO_FOLDERS) -> Inspector:
+        """Looks for mistakes in skills of this team, or in `more` folders laid over it."""
+        return Inspector(folders={**self._folders, **more}, squads=self._squad_names, context=context)
+
     @property
     def has_own_files(self) -> bool:
         """Whether the workspace changes the team at all."""
@@ -127,27 +150,12 @@ class FileTeam:
         """Read everything and check what only the whole team shows. Raises ConfigurationError for the first mistake."""
         infos = {name: self.skill(name).info for name in self._folders}
         check_neighbours(self._folders, infos)
-        self._check_no_circle(infos)
+        check_no_circle(self._folders, infos, blame=self.own_skills())
         self.squads()
         self.pipelines()
         self.house_rules()
         for tier in Tier:
             self.model(tier)
-
-    def _check_no_circle(self, infos: Mapping[str, SkillInfo]) -> None:
-        """Handoffs only run forward; work that goes back is a new pass and is not written in contracts."""
-        producers = {name: set(info.upstream) for name, info in infos.items()}
-        for name, info in infos.items():
-            for consumer in info.downstream:
-                producers[consumer].add(name)
-        try:
-            graphlib.TopologicalSorter(producers).prepare()
-        except graphlib.CycleError as exc:
-            circle: list[str] = exc.args[1]
-            at = next((name for name in circle if self._folders[name].own), circle[0])
-            key = "upstream" if set(circle) & set(infos[at].upstream) else "downstream"
-            msg = f"the handoffs go in a circle: {' -> '.join(circle)}; take one of these names out of {key}"
-            raise self._folders[at].contract()[0].error((key,), msg) from exc
 
     def _folder(self, name: str) -> SkillFolder:
         if name not in self._folders:
