@@ -244,7 +244,7 @@ class Office:
             store=store,
             library=library,
             team=self.team,
-            routing=load_workspace_routing(settings),
+            routing=load_workspace_routing(settings, self.team),
             memory=memory,
             reports=Reports(store, clock),
             clock=clock,
@@ -343,11 +343,15 @@ def load_workspace_team(settings: Settings, *, checked: bool = True) -> FileTeam
     return load_team(settings.workspace_dir / "team", model_overrides=overrides, checked=checked)
 
 
-def load_workspace_routing(settings: Settings) -> Routing:
+def load_workspace_routing(settings: Settings, team: FileTeam) -> Routing:
+    """The routing rules, with the cues that the workspace's own skills declare. Raises ConfigurationError."""
     from marketeer.adapters.routing_file import load_routing
+    from marketeer.domain.skill_cues import with_skill_cues
 
     overlay = settings.workspace_dir / "team" / "routing.yaml"
-    return load_routing(overlay=overlay if overlay.is_file() else None)
+    routing = load_routing(overlay=overlay if overlay.is_file() else None)
+    # Cues for the built-in skills stand in routing.yaml, so their contracts need not be read here.
+    return with_skill_cues(routing, [team.skill_info(name) for name in team.own_skills()])
 
 
 def zone_of(settings: Settings) -> tzinfo:
@@ -372,7 +376,7 @@ def preview(settings: Settings, submission: Submission) -> tuple[Goal, Plan, Fil
         goal=goal,
         now=goal.created_at,
         team={name: team.skill_info(name) for name in team.skill_names()},
-        routing=load_workspace_routing(settings),
+        routing=load_workspace_routing(settings, team),
         pipeline=pipeline,
         pipelines=team.pipelines(),
         rivals=parse_context(context).rivals,

@@ -37,7 +37,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkillInfo:
-    """What planning needs to know of a skill: cheap to load for the whole team."""
+    """What planning needs to know of a skill: cheap to load for the whole team.
+
+    `needs` are the sections of the product context it works from. `cues` are phrases in a goal that call for it: a
+    skill that a user adds declares them itself, those of the built-in ones stand in routing.yaml.
+    """
 
     name: str
     description: str
@@ -49,6 +53,8 @@ class SkillInfo:
     downstream: tuple[str, ...]
     review_depth: ReviewDepth
     brief: Brief
+    needs: tuple[str, ...] = ()
+    cues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

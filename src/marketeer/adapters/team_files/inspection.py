@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from marketeer.adapters.team_files.schema import ContractFile
-from marketeer.adapters.team_files.skills import SkillFolder, check_no_circle, neighbour_faults, read_info, read_skill
+from marketeer.adapters.team_files.skills import (
+    SkillFolder,
+    check_no_circle,
+    need_faults,
+    neighbour_faults,
+    read_info,
+    read_skill,
+)
 from marketeer.adapters.team_files.source import TeamFileError, list_folder, suggest
 from marketeer.domain.contract_check import check
 from marketeer.domain.product_context import facts_of, parse_context
@@ -108,6 +115,10 @@ class Inspector:
         mine = {name: info for name, info in infos.items() if name in names}
         unknown = list(neighbour_faults(self.folders, mine))
         yield from unknown
+        try:
+            yield from need_faults(self.folders, mine, self.squads)
+        except TeamFileError as fault:
+            yield fault
         if not unknown:
             try:
                 check_no_circle(self.folders, infos, blame=names)

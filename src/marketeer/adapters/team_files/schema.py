@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from marketeer.adapters.team_files.source import Strict, wrong
 from marketeer.domain import contract as domain
 from marketeer.domain.review import Severity
+from marketeer.domain.routing import phrase_pattern
 from marketeer.domain.skill import Brief, ReviewDepth
 from marketeer.domain.usage import Tier
 
@@ -36,6 +37,15 @@ def _compiles(pattern: str) -> str:
         msg = f"pattern {pattern!r} is not a regular expression ({exc}); correct it"
         raise wrong(msg) from exc
     return pattern
+
+
+def _is_phrase(cue: str) -> str:
+    try:
+        phrase_pattern([cue]).search("")
+    except re.error as exc:
+        msg = f"cue {cue!r} cannot be read ({exc}); check its brackets"
+        raise wrong(msg) from exc
+    return cue
 
 
 def _is_ref(ref: str) -> str:
@@ -279,6 +289,8 @@ class ContractHead(Strict):
     review_depth: ReviewDepth = ReviewDepth.STANDARD
     upstream: Lines = ()
     downstream: Lines = ()
+    needs: Lines = ()
+    cues: tuple[Annotated[Line, AfterValidator(_is_phrase)], ...] = ()
     brief: BriefRule
     envelope: Flag = True
     words: Words = Field(default_factory=Words)

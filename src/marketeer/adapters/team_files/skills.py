@@ -117,6 +117,21 @@ def neighbour_faults(folders: Mapping[str, SkillFolder], infos: Mapping[str, Ski
                     yield folders[name].contract()[0].error((key, index), msg)
 
 
+def need_faults(
+    folders: Mapping[str, SkillFolder], infos: Mapping[str, SkillInfo], squads: Collection[str]
+) -> Iterator[TeamFileError]:
+    """Every entry of needs that is no section of the product context."""
+    asking = {name: info for name, info in infos.items() if info.needs}
+    if not asking or FOUNDATION_SKILL not in folders:
+        return
+    known = [section.heading for section in read_skill(folders[FOUNDATION_SKILL], squads).contract.sections]
+    for name, info in asking.items():
+        for index, need in enumerate(info.needs):
+            if need not in known:
+                msg = f"no section {need!r} in the product context; {suggest(need, known)}"
+                yield folders[name].contract()[0].error(("needs", index), msg)
+
+
 def check_no_circle(
     folders: Mapping[str, SkillFolder], infos: Mapping[str, SkillInfo], *, blame: Collection[str]
 ) -> None:
@@ -148,6 +163,8 @@ def _info(name: str, head: ContractHead, front: Frontmatter) -> SkillInfo:
         downstream=head.downstream,
         review_depth=head.review_depth,
         brief=head.brief.make(),
+        needs=head.needs,
+        cues=head.cues,
     )
 
 

@@ -20,6 +20,7 @@ from marketeer.adapters.team_files.skills import (
     SkillFolder,
     check_neighbours,
     check_no_circle,
+    need_faults,
     read_info,
     read_skill,
     skill_folders,
@@ -150,6 +151,8 @@ class FileTeam:
         """Read everything and check what only the whole team shows. Raises ConfigurationError for the first mistake."""
         infos = {name: self.skill(name).info for name in self._folders}
         check_neighbours(self._folders, infos)
+        for fault in need_faults(self._folders, infos, self._squad_names):
+            raise fault
         check_no_circle(self._folders, infos, blame=self.own_skills())
         self.squads()
         self.pipelines()
