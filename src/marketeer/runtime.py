@@ -218,7 +218,7 @@ class Office:
         owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         rehearsal = RehearsalModel(clock, settings.marketeer_rehearsal_latency_s)
         real, warm_up = (None, None) if scope.rehearsals_only else self._real_model(stack)
-        api = ApiState()
+        api = ApiState(clock)
         library = Library(store, self.workspace, clock)
         memory = Memory(store, clock)
         ledger = Ledger(
@@ -257,7 +257,13 @@ class Office:
         )
         queue = LocalQueue()
         outbox = Outbox(
-            store=store, queue=queue, progress=self.progress, doorbell=self.doorbell, clock=clock, scope=scope
+            store=store,
+            queue=queue,
+            progress=self.progress,
+            doorbell=self.doorbell,
+            clock=clock,
+            scope=scope,
+            api=api,
         )
         worker = Worker(
             store=store,

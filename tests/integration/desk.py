@@ -225,6 +225,13 @@ def cut_short(request: ModelRequest) -> ModelResponse:
     return response(request, text[: len(text) // 2], "max_tokens")
 
 
+def too_long(request: ModelRequest) -> ModelResponse:
+    """Half a document, and the output limit filled by it."""
+    cut = cut_short(request)
+    assert cut.usage is not None
+    return replace(cut, usage=replace(cut.usage, output_tokens=request.max_output_tokens))
+
+
 def refused(request: ModelRequest) -> ModelResponse:
     return response(request, "", "refusal")
 

@@ -37,6 +37,7 @@ from tests.integration.desk import (
     statuses,
     submit,
     task_of,
+    too_long,
     work,
 )
 
@@ -82,7 +83,7 @@ def _last_line(text: str) -> str:
 
 async def test_an_answer_that_is_truncated_twice_fails_the_task_and_is_never_shipped(tmp_path: Path) -> None:
     clerk = Clerk()
-    clerk.says["copy-editing"] = [cut_short, cut_short]
+    clerk.says["copy-editing"] = [too_long, too_long]
     async with an_office(tmp_path, clerk) as office:
         goal = await finish(office, FAN)
         task = await task_of(office, goal, "copy-editing")
@@ -95,7 +96,7 @@ async def test_an_answer_that_is_truncated_twice_fails_the_task_and_is_never_shi
 
 async def test_a_truncated_product_context_is_in_force_for_nobody(tmp_path: Path) -> None:
     clerk = Clerk()
-    clerk.says["product-marketing-context"] = [cut_short, cut_short]
+    clerk.says["product-marketing-context"] = [too_long, too_long]
     async with an_office(tmp_path, clerk, context=None) as office:
         assert (await finish(office)).status is GoalStatus.FAILED
         assert files(office, "context") == []
@@ -109,11 +110,10 @@ async def test_a_truncated_product_context_is_in_force_for_nobody(tmp_path: Path
     ("answer", "said"),
     [
         (refused, "declined to answer"),
-        (empty, "answered with no text"),
         (PermanentError("the model API rejects this request"), "rejects this request"),
         (ZeroDivisionError("a bug"), "unexpected ZeroDivisionError: a bug"),
     ],
-    ids=["refusal", "empty", "rejected", "bug"],
+    ids=["refusal", "rejected", "bug"],
 )
 async def test_what_cannot_be_repaired_fails_its_task_by_name_and_the_others_go_on(
     tmp_path: Path, answer: Answer, said: str
@@ -171,10 +171,35 @@ async def test_the_servers_wish_to_be_left_alone_is_honoured_up_to_an_hour(
         assert len(deferred) == (1 if least_s > 60 else 0)
 
 
+async def test_an_answer_cut_well_below_its_limit_is_asked_for_again_like_any_passing_failure(tmp_path: Path) -> None:
+    clerk = Clerk()
+    clerk.says[SKILL] = [cut_short] * 6
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office)
+        task = await task_of(office, goal, SKILL)
+        assert (goal.status, task.attempts) == (GoalStatus.COMPLETED, 4)
+        assert await _stored(office, task.output_path)
+        assert len(await office.store.calls(goal.goal_id)) == 7
+        await check_books(office, goal)
+
+
+async def test_an_empty_answer_is_paid_for_and_asked_for_again(tmp_path: Path) -> None:
+    clerk = Clerk()
+    clerk.says[SKILL] = [empty, empty]
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office)
+        booked = await office.store.calls(goal.goal_id)
+        assert (goal.status, len(booked)) == (GoalStatus.COMPLETED, 3)
+        assert all(call.cost_usd > 0 and not call.estimated for call in booked)
+        assert len(await journal_of(office, goal, "task_approved")) == 1
+        await check_books(office, goal)
+
+
 async def test_a_task_that_keeps_failing_is_given_up_after_eight_attempts_and_ten_minutes(tmp_path: Path) -> None:
+    """Of its own making, that is: the API answers, but with nothing."""
     clock = QuickClock(speed=1_000)
     clerk = Clerk(clock=clock)
-    clerk.says[SKILL] = [ApiUnavailable("busy", rate_limited=True)] * 100
+    clerk.says[SKILL] = [empty] * 100
     async with an_office(tmp_path, clerk, clock=clock, marketeer_lease_s=86_400) as office:
         goal = await finish(office)
         task = await task_of(office, goal, SKILL)
@@ -183,7 +208,20 @@ async def test_a_task_that_keeps_failing_is_given_up_after_eight_attempts_and_te
         assert task.attempted_at is not None
         assert task.finished_at is not None
         assert task.finished_at - task.attempted_at >= timedelta(minutes=10)
-        assert await office.store.calls(goal.goal_id) == []
+        assert "answered with no text" in (task.reason or "")
+        await check_books(office, goal)
+
+
+async def test_rate_limits_that_last_a_minute_are_an_outage_and_then_no_attempt_counts(tmp_path: Path) -> None:
+    clock = QuickClock(speed=2_000)
+    clerk = Clerk(clock=clock)
+    clerk.says[SKILL] = [ApiUnavailable("busy", rate_limited=True)] * 40
+    async with an_office(tmp_path, clerk, clock=clock, marketeer_lease_s=86_400) as office:
+        goal = await finish(office)
+        task = await task_of(office, goal, SKILL)
+        assert clerk.seen[-1].at - clerk.seen[0].at > timedelta(minutes=10)
+        assert (goal.status, task.attempts < 9) == (GoalStatus.COMPLETED, True)
+        assert len(await journal_of(office, goal, "task_deferred")) > 25
         await check_books(office, goal)
 
 

@@ -18,13 +18,13 @@ from tests.integration.desk import (
     an_office,
     at_work,
     check_books,
-    cut_short,
     finish,
     good_answer,
     read,
     submit,
     task_of,
     texts,
+    too_long,
     with_secret,
     without_summary,
 )
@@ -139,7 +139,7 @@ async def test_a_torn_context_file_gives_way_to_the_approved_version_never_to_a_
         goal = await finish(office)
         foundation = await task_of(office, goal, FOUNDATION)
         shipped = read(office, CONTEXT_PATH)
-        clerk.says[FOUNDATION] = [cut_short, cut_short]
+        clerk.says[FOUNDATION] = [too_long, too_long]
         await office.redo(foundation.task_id, note=None, by="ada")
         assert (await again(office, goal)).status is GoalStatus.FAILED
         assert read(office, CONTEXT_PATH) == shipped

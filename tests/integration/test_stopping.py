@@ -31,6 +31,7 @@ from tests.integration.desk import (
     statuses,
     submit,
     task_of,
+    too_long,
 )
 
 SKILL = "analytics-tracking"
@@ -215,7 +216,7 @@ async def test_a_worker_that_cannot_extend_its_lease_in_time_stops_its_work(
         await check_books(office, goal)
 
 
-@pytest.mark.parametrize(("answer", "said"), [(refused, "declined"), (cut_short, "did not fit")])
+@pytest.mark.parametrize(("answer", "said"), [(refused, "declined"), (too_long, "did not fit")])
 async def test_a_paid_answer_that_is_no_document_is_not_bought_again_after_a_lost_lease(
     tmp_path: Path, answer: object, said: str
 ) -> None:

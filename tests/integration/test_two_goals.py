@@ -21,12 +21,12 @@ from tests.integration.desk import (
     an_office,
     at_work,
     check_books,
-    cut_short,
     finish,
     read,
     statuses,
     submit,
     task_of,
+    too_long,
     with_secret,
     work,
 )
@@ -117,7 +117,7 @@ async def test_when_the_firsts_context_fails_the_second_tries_again_and_only_the
     clerk = Clerk()
     async with an_office(tmp_path, clerk, context=None) as office:
         first, second = await _planned(office, clerk, SOLO, FAN)
-        clerk.says[FOUNDATION] = [cut_short, cut_short]
+        clerk.says[FOUNDATION] = [too_long, too_long]
         await work(office)
         assert (await office.store.goal(first.goal_id)).status is GoalStatus.FAILED
         assert (await office.store.goal(second.goal_id)).status is GoalStatus.COMPLETED

@@ -14,6 +14,7 @@ from marketeer.domain.advance import advance
 from marketeer.domain.approval import Decision
 from marketeer.domain.errors import StaleClaim, UsageError
 from marketeer.domain.outcome import (
+    ApiLooked,
     BudgetLooked,
     CancelAsked,
     Claimed,
@@ -124,7 +125,8 @@ class Player:
         self.play.wait(seconds=self._random.choice([1, 30, 700, 40_000]))
 
     def _look(self) -> None:
-        self._do(Looked() if self._random.random() < 0.5 else BudgetLooked())
+        looks: list[Occurrence] = [Looked(), BudgetLooked(), ApiLooked()]
+        self._do(self._random.choice(looks))
 
     def _another_goal(self) -> None:
         for task in list(self.play.external.values()):

@@ -14,7 +14,17 @@ from marketeer.domain.decisions import APPROVED_BY_HUMAN
 from marketeer.domain.errors import StaleClaim, UsageError
 from marketeer.domain.goal import Barrier, GoalStatus, Priority
 from marketeer.domain.learning import LearningOutcome
-from marketeer.domain.outcome import BudgetLooked, Claimed, Decided, Failed, FailureKind, HandedBack, Looked, Reviewed
+from marketeer.domain.outcome import (
+    ApiLooked,
+    BudgetLooked,
+    Claimed,
+    Decided,
+    Failed,
+    FailureKind,
+    HandedBack,
+    Looked,
+    Reviewed,
+)
 from marketeer.domain.plan import Gate
 from marketeer.domain.task import WAITS_FOR_API, WAITS_FOR_BUDGET, IllegalTransition, Pin, TaskStatus, check_transition
 from marketeer.domain.work import WorkKind, WorkState
@@ -439,6 +449,17 @@ def test_room_in_the_months_budget_makes_what_waited_for_it_due_and_nothing_else
     play.apply(BudgetLooked())
     assert [item.task_id for item in play.ready()] == [task_id(1)]
     assert play.task(2) == down
+    check_all(play)
+
+
+def test_a_process_that_begins_tries_at_once_what_met_an_outage_but_not_what_the_server_put_off() -> None:
+    play = started(a_task(1), a_task(2))
+    play.fail(1, FailureKind.OUTAGE)
+    play.fail(2, FailureKind.OUTAGE, after_s=90)
+    assert play.ready() == []
+    play.apply(ApiLooked())
+    assert [item.task_id for item in play.ready()] == [task_id(1)]
+    assert play.open_item(2).due_at == play.now + timedelta(seconds=90)
     check_all(play)
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketeer.domain.retry import LONGEST_DELAY_S, LONGEST_WISH_S, MIN_ATTEMPTS, MIN_SPAN, exhausted, retry_delay
+from marketeer.domain.retry import (
+    LONGEST_DELAY_S,
+    LONGEST_WISH_S,
+    MIN_ATTEMPTS,
+    MIN_SPAN,
+    OUTAGE_DELAY,
+    exhausted,
+    outage_delay,
+    retry_delay,
+)
 from tests.support.builders import NOW
 
 attempts = st.integers(min_value=1, max_value=10_000)
@@ -40,6 +50,12 @@ def test_the_server_is_never_asked_before_it_wishes(attempt: int, wish: float) -
 
 def test_a_wish_beyond_an_hour_is_an_hour() -> None:
     assert seconds(1, wish=1e9) == LONGEST_WISH_S
+
+
+@pytest.mark.parametrize(("wish", "wait_s"), [(None, 30.0), (5.0, 30.0), (45.0, 45.0), (1e9, LONGEST_WISH_S)])
+def test_an_outage_is_waited_out_in_even_steps(wish: float | None, wait_s: float) -> None:
+    assert outage_delay(retry_after_s=wish).total_seconds() == wait_s
+    assert OUTAGE_DELAY.total_seconds() == 30
 
 
 @given(attempt=st.integers(0, 50), minutes=st.floats(min_value=0, max_value=100))

@@ -19,6 +19,7 @@ from marketeer.domain.follow_up import abandon, fail_goal, follow_up, requeue
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.learning import learning_of_approval, learning_of_failure
 from marketeer.domain.outcome import (
+    ApiLooked,
     BarrierReviewed,
     BudgetLooked,
     CancelAsked,
@@ -39,7 +40,7 @@ from marketeer.domain.outcome import (
     Reviewed,
     UnpauseAsked,
 )
-from marketeer.domain.retry import DEFER_AFTER, OUTAGE_DELAY, exhausted, retry_delay
+from marketeer.domain.retry import DEFER_AFTER, OUTAGE_DELAY, exhausted, outage_delay, retry_delay
 from marketeer.domain.review import Finding, Severity
 from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import MAX_REVISIONS, WAITS_FOR_API, WAITS_FOR_BUDGET, Task, TaskStatus
@@ -108,7 +109,9 @@ def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one ar
         case RedoAsked():
             decisions.redo(draft, occurrence)
         case BudgetLooked():
-            _retry_unpaid(draft)
+            _retry(draft, WAITS_FOR_BUDGET, due_before=None)
+        case ApiLooked():
+            _retry(draft, WAITS_FOR_API, due_before=draft.now + OUTAGE_DELAY)
         case Looked():
             pass
         case _:
@@ -320,15 +323,17 @@ def _fail(draft: Draft, failed: Failed) -> None:
     if failed.kind is FailureKind.PERMANENT or worn_out:
         _fail_for_good(draft, item, failed.error)
         return
-    delay = retry_delay(attempts=item.attempts, key=item.work_item_id, retry_after_s=failed.retry_after_s)
-    if failed.kind is FailureKind.OUTAGE:
-        delay = max(delay, OUTAGE_DELAY)
-    held_against = 0 if failed.kind is FailureKind.OUTAGE else 1
+    down = failed.kind is FailureKind.OUTAGE
+    if down:
+        delay = outage_delay(retry_after_s=failed.retry_after_s)
+    else:
+        delay = retry_delay(attempts=item.attempts, key=item.work_item_id, retry_after_s=failed.retry_after_s)
+    held_against = 0 if down else 1
     _return(draft, item, due_at=draft.now + delay, attempts=item.attempts - 1 + held_against)
     why = f"{failed.error}; trying again in {delay.total_seconds():.0f} s"
     if item.kind is not WorkKind.EXECUTE:
         draft.note("work_retried", task_id=item.task_id, why=why, item=item.work_item_id)
-    elif delay > DEFER_AFTER or failed.kind is FailureKind.OUTAGE:
+    elif delay > DEFER_AFTER or down:
         task = _task_of(draft, item)
         draft.move(task, TaskStatus.DEFERRED, why=why, reason=failed.error, waits_for=WAITS_FOR_API)
     else:
@@ -399,10 +404,12 @@ def _over_budget(draft: Draft, refused: OverBudget) -> None:
     )
 
 
-def _retry_unpaid(draft: Draft) -> None:
+def _retry(draft: Draft, waits_for: str, *, due_before: datetime | None) -> None:
+    """What waits for this, and would be due before then (None: whenever), is due now."""
     for item in list(draft.items.values()):
-        unpaid = item.task_id is not None and _task_of(draft, item).waits_for == WAITS_FOR_BUDGET
-        if unpaid and item.state is WorkState.READY and item.due_at > draft.now:
+        waits = item.task_id is not None and _task_of(draft, item).waits_for == waits_for
+        soon = due_before is None or item.due_at <= due_before
+        if waits and soon and item.state is WorkState.READY and item.due_at > draft.now:
             draft.put(item, due_at=draft.now)
 
 

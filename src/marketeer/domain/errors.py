@@ -5,11 +5,12 @@ MarketeerError
 |   |-- ConfigurationError    the user: a setting, key, model or team file is wrong; work is handed back, not failed
 |   `-- WorkspaceBusy         the user: another process works this workspace
 |-- TransientError            nobody: try again later
+|   |-- EmptyOutput           the model answered with nothing, this time
+|   |-- CutShort              the answer broke off without having filled its limit
 |   |-- StoreUnavailable      the disk is full, the database locked or read-only
 |   `-- ApiUnavailable        the model API refuses or does not answer (connection, 429, 529, 5xx)
 |-- PermanentError            the task fails, the goal goes on without it
 |   |-- ModelRefused          the model declined to answer
-|   |-- EmptyOutput           the model answered with nothing
 |   |-- Truncated             the answer did not fit, even with the larger limit
 |   `-- MissingInput          what the task needs does not exist
 |-- BudgetExceeded            the budget: waits for money or for a human
@@ -56,6 +57,14 @@ class ApiUnavailable(TransientError):
         self.rate_limited = rate_limited
 
 
+class EmptyOutput(TransientError):
+    """The model answered without any text. What never answers otherwise fails with its attempts."""
+
+
+class CutShort(TransientError):
+    """The answer was cut twice, at last well below the larger limit: not its length was too much."""
+
+
 class PermanentError(MarketeerError):
     """Trying the same thing again cannot help: the task fails, the rest of the goal goes on."""
 
@@ -64,12 +73,8 @@ class ModelRefused(PermanentError):
     """The model declined (stop reason `refusal`)."""
 
 
-class EmptyOutput(PermanentError):
-    """The model answered without any text."""
-
-
 class Truncated(PermanentError):
-    """The answer hit the output limit, and again at the larger limit."""
+    """The answer filled the output limit, and again the larger limit."""
 
 
 class MissingInput(PermanentError):

@@ -143,6 +143,11 @@ class BudgetLooked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiLooked:
+    """A process begins to work: what met an outage is due now. A wait that the server itself asked for goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """Time passed, or another goal changed: see whether anything follows."""
 
@@ -163,6 +168,7 @@ Occurrence = (
     | UnpauseAsked
     | RedoAsked
     | BudgetLooked
+    | ApiLooked
     | Looked
 )
 

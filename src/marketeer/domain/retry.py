@@ -21,10 +21,18 @@ def retry_delay(*, attempts: int, key: str, retry_after_s: float | None) -> time
     backoff = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(attempts - 1, 10))
     digest = hashlib.sha256(f"{key}#{attempts}".encode()).digest()
     jittered = backoff * (0.5 + digest[0] / 510)
-    wish = min(retry_after_s or 0.0, LONGEST_WISH_S)
-    return timedelta(seconds=max(jittered, wish))
+    return max(timedelta(seconds=jittered), _wish(retry_after_s))
+
+
+def outage_delay(*, retry_after_s: float | None) -> timedelta:
+    """The wait of a task that has met an outage. No backoff: while the API is down one asks for all."""
+    return max(OUTAGE_DELAY, _wish(retry_after_s))
 
 
 def exhausted(*, attempts: int, first_attempt_at: datetime, now: datetime) -> bool:
     """True after 8 attempts and 10 minutes, whichever is later."""
     return attempts >= MIN_ATTEMPTS and now - first_attempt_at >= MIN_SPAN
+
+
+def _wish(retry_after_s: float | None) -> timedelta:
+    return timedelta(seconds=min(retry_after_s or 0.0, LONGEST_WISH_S))

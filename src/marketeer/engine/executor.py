@@ -8,7 +8,7 @@ from datetime import tzinfo
 from decimal import Decimal
 
 from marketeer.domain.document import Author, Document, DocumentKind, output_path
-from marketeer.domain.errors import EmptyOutput, ModelRefused, Truncated
+from marketeer.domain.errors import CutShort, EmptyOutput, ModelRefused, Truncated
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call
 from marketeer.domain.markdown import unwrap
@@ -26,6 +26,8 @@ from marketeer.ports import Clock, Material, ModelRequest, ModelResponse, Store,
 
 TRUNCATED_REASONS = frozenset({"max_tokens", "model_context_window_exceeded"})
 LARGER_LIMIT = 2
+# Of its limit. Below that an answer was not cut for want of room.
+NEARLY_FULL = 0.9
 EARLIER_RUNS = 3
 
 log = get_logger(__name__)
@@ -114,10 +116,11 @@ class Executor:
         # What was paid for before a crash is not asked for again; a cut answer is, but with more room.
         earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id) if item.claim > 1 else ()
         _check_paid_for(earlier)
-        cuts = sum(call.stop_reason in TRUNCATED_REASONS for call in earlier)
         limits = _limits(skill, model)
         calls: list[Call] = []
-        for limit in limits[cuts:]:
+        for limit in (
+            room for room in limits if not any(_filled(call, room) for call in earlier if not call.estimated)
+        ):
             attempt = len(earlier) + len(calls) + 1
             bought, warnings = await self._call(item, goal, task, gathered, model, tier, limit, attempt)
             calls.append(bought.call)
@@ -125,8 +128,7 @@ class Executor:
                 break
             log.warning("answer_truncated", limit=limit, stop_reason=bought.response.stop_reason)
         else:
-            msg = f"the answer did not fit into {limits[-1]} output tokens: ask for less in one task"
-            raise Truncated(msg)
+            raise _cut(calls, limits[-1])
         _check_answer(bought.response.text, bought.response.stop_reason)
         document = bought.documents[0]
         return Result(
@@ -328,10 +330,25 @@ def _limits(skill: Skill, model: ModelSpec) -> tuple[int, ...]:
 
 
 def _check_paid_for(calls: Sequence[Call]) -> None:
-    """No document of this step is stored, so an answer that came to its end was refused or empty."""
+    """What the model has declined once is not asked for again; an empty answer is."""
     for call in calls:
-        if call.stop_reason is not None and call.stop_reason not in TRUNCATED_REASONS:
+        if call.stop_reason == "refusal":
             _check_answer("", call.stop_reason)
+
+
+def _filled(call: Call, limit: int) -> bool:
+    """Whether the answer was cut because this limit left it no room, as far as anybody knows."""
+    if call.stop_reason == "max_tokens" and not call.estimated:
+        return call.usage.output_tokens >= limit * NEARLY_FULL
+    return call.stop_reason in TRUNCATED_REASONS
+
+
+def _cut(calls: Sequence[Call], limit: int) -> Truncated | CutShort:
+    """What to say of an answer that was cut at its largest limit. No calls: an earlier process has seen it."""
+    if not calls or _filled(calls[-1], limit):
+        return Truncated(f"the answer did not fit into {limit} output tokens: ask for less in one task")
+    had = calls[-1].usage.output_tokens
+    return CutShort(f"the answer broke off after {had} of {limit} output tokens, twice in a row")
 
 
 def _check_answer(text: str, stop_reason: str | None) -> None:
@@ -339,5 +356,5 @@ def _check_answer(text: str, stop_reason: str | None) -> None:
         msg = "the model declined to answer: change the goal's words or the input and redo the task"
         raise ModelRefused(msg)
     if not text.strip():
-        msg = f"the model answered with no text (stop reason {stop_reason!r}): redo the task"
+        msg = f"the model answered with no text (stop reason {stop_reason!r})"
         raise EmptyOutput(msg)

@@ -138,12 +138,12 @@ class Ledger:
         try:
             response = await model.complete(request, on_text)
         except CallLost as exc:
-            self._api.failed()
+            self._api.failed(item.work_item_id)
             await keep_trying(self._clock, partial(self._book_estimate, reservation, str(exc)))
             raise (exc.__cause__ if isinstance(exc.__cause__, MarketeerError) else ApiUnavailable(str(exc))) from exc
         except MarketeerError as exc:
-            if isinstance(exc, ApiUnavailable) and not exc.rate_limited:
-                self._api.failed()
+            if isinstance(exc, ApiUnavailable):
+                self._api.failed(item.work_item_id, rate_limited=exc.rate_limited)
             await self._store.release(request.call_id)
             log.warning("call_failed", call_id=request.call_id, error=str(exc), error_type=type(exc).__name__)
             raise

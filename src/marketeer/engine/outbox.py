@@ -6,11 +6,14 @@ finds the rest, and hands back what a dead worker held.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from marketeer.domain.errors import StaleClaim, StoreUnavailable
 from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import HandedBack, ItemRef
 from marketeer.domain.snapshot import Change
 from marketeer.domain.work import Scope, WorkItem, WorkState
+from marketeer.engine.api_state import ApiState
 from marketeer.engine.progress import Progress
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, Store, WorkQueue
@@ -25,13 +28,22 @@ log = get_logger(__name__)
 
 class Outbox:
     def __init__(
-        self, *, store: Store, queue: WorkQueue, progress: Progress, doorbell: Doorbell, clock: Clock, scope: Scope
+        self,
+        *,
+        store: Store,
+        queue: WorkQueue,
+        progress: Progress,
+        doorbell: Doorbell,
+        clock: Clock,
+        scope: Scope,
+        api: ApiState,
     ) -> None:
         self._store = store
         self._queue = queue
         self._progress = progress
         self._doorbell = doorbell
         self._clock = clock
+        self._api = api
         self.scope = scope
 
     async def offer(self, change: Change) -> None:
@@ -42,7 +54,13 @@ class Outbox:
         mine = [item for item in ready if live and self._in_scope(item, rehearsal=change.goal.rehearsal)]
         for item in mine:
             log.info("item_enqueued", item=item.work_item_id, task_id=item.task_id, priority=item.queue_priority)
-        await self._queue.put([(item.work_item_id, item.queue_priority) for item in mine])
+        await self._put(mine)
+
+    async def _put(self, items: Sequence[WorkItem]) -> None:
+        """On the queue, but for what has to wait for the API to come back."""
+        priorities = {item.work_item_id: item.queue_priority for item in items}
+        allowed = self._api.let_through(list(priorities))
+        await self._queue.put([(item_id, priorities[item_id]) for item_id in allowed])
 
     def _in_scope(self, item: WorkItem, *, rehearsal: bool) -> bool:
         if self.scope.rehearsals_only and not rehearsal:
@@ -59,7 +77,7 @@ class Outbox:
         await self._hand_back_expired()
         await self._progress.look_at_waiting_goals()
         ready = await self._store.ready_items(now=self._clock.now(), scope=self.scope, limit=BATCH)
-        await self._queue.put([(item.work_item_id, item.queue_priority) for item in ready])
+        await self._put(ready)
 
     async def _hand_back_expired(self) -> None:
         for item in await self._store.claimed_items(lease_before=self._clock.now()):

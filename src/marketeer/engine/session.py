@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from marketeer.domain.errors import ConfigurationError, StoreUnavailable, UsageError
 from marketeer.domain.goal import Goal, GoalStatus
-from marketeer.domain.outcome import BudgetLooked, Looked
+from marketeer.domain.outcome import ApiLooked, BudgetLooked, Looked
 from marketeer.domain.snapshot import Change
 from marketeer.domain.task import WAITS_FOR_BUDGET, Task, TaskStatus
 from marketeer.domain.work import Scope
@@ -153,6 +153,7 @@ class Session:
                     await self._library.restore(task.output_path)
             if self._outbox.covers(goal):
                 await self._progress.apply(goal.goal_id, BudgetLooked())
+                await self._progress.apply(goal.goal_id, ApiLooked())
 
     async def _widen_scope(self, goal_id: str | None) -> None:
         """A goal that waits for another goal's task works on that task too, and on nothing else of that goal."""
