@@ -17,7 +17,7 @@ PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench picture clean
+.PHONY: help demo test check bench picture docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -44,6 +44,9 @@ bench: $(VENV)/.dev ## measure it all, into docs/benchmarks.md (10 minutes; NAME
 
 picture: $(VENV)/.runtime ## draw docs/terminal.svg anew, from a rehearsal
 	@$(BIN)/python scripts/terminal_picture.py
+
+docs: $(VENV)/.runtime ## write docs/team.md anew, from the team's files
+	@$(BIN)/python scripts/team_page.py
 
 clean: ## remove what make built: .venv, caches, the demo (never ./workspace)
 	@rm -rf $(VENV) $(DEMO) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov

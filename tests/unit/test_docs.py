@@ -13,11 +13,13 @@ import pytest
 from marketeer.adapters.team_files import load_team
 from marketeer.cli import errors, outcome
 from marketeer.cli.app import COMMANDS, app, load_command
+from marketeer.cli.team_page import EXAMPLE_CONTEXT
 from marketeer.domain.budget import BudgetLevel
 from marketeer.domain.goal import Category, GoalStatus
 from marketeer.domain.ledger import GoalBill, Spend
 from marketeer.domain.task import TaskStatus
 from marketeer.domain.work import WorkKind
+from marketeer.engine.prefix import MAX_PREFIX_TOKENS, prefix_tokens
 from marketeer.engine.summary import goal_dict, task_dict
 from marketeer.settings import settings_table
 from tests.support.builders import NOW, a_goal, a_task
@@ -32,6 +34,8 @@ NOUNS = (
     *("approval", "contract", "document", "goal", "journal", "learning", "ledger"),
     *("outcome", "plan", "review", "skill", "snapshot", "task"),
 )
+# Commands that have commands of their own.
+GROUPS = ("skills",)
 # Where a page may name a file from.
 ROOMS = ("", "src/marketeer/")
 
@@ -74,6 +78,13 @@ def code(text: str) -> Iterator[str]:
 def test_every_command_a_page_names_exists(page: Path) -> None:
     named = {found[1] for piece in code(text_of(page)) for found in re.finditer(r"\bmarketeer ([a-z]+)\b", piece)}
     assert named <= COMMANDS.keys()
+
+
+@every_page
+def test_every_command_of_a_group_a_page_names_exists(page: Path) -> None:
+    for group in GROUPS:
+        inner = {found[1] for piece in code(text_of(page)) for found in re.finditer(rf"\b{group} ([a-z]+)\b", piece)}
+        assert inner <= getattr(load_command(group), "commands", {}).keys(), group
 
 
 @every_page
@@ -146,6 +157,16 @@ def test_the_readme_describes_every_field_of_the_json_document() -> None:
 
 def fields_in(text: str) -> set[str]:
     return {name for row in rows(text) for name in re.findall(r"`(\w+)`", row[0])}
+
+
+def test_no_skills_prompt_begins_with_more_than_anybody_follows() -> None:
+    team = load_team(None)
+    context = EXAMPLE_CONTEXT.read_text("utf-8")
+    sizes = {
+        name: prefix_tokens(team.skill(name), house_rules=team.house_rules(), context=context)
+        for name in team.skill_names()
+    }
+    assert {name: size for name, size in sizes.items() if size > MAX_PREFIX_TOKENS} == {}
 
 
 def test_the_readme_counts_the_skills() -> None:

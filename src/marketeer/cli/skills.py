@@ -14,17 +14,20 @@ from marketeer.adapters.team_files import (
     SkillFolder,
     TeamFileError,
     folders_below,
+    make_skill,
     renew_template,
 )
+from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called
 from marketeer.cli.group import command_group
+from marketeer.cli.skill_view import skill_document, skill_lines
+from marketeer.cli.team_page import EXAMPLE_CONTEXT, team_page
+from marketeer.domain.contract_template import render_template
 from marketeer.domain.document import CONTEXT_PATH
 from marketeer.domain.errors import UsageError
 from marketeer.domain.skill import SkillInfo
 from marketeer.runtime import load_workspace_team
-
-EXAMPLE_CONTEXT = BUILT_IN / "example" / "product-marketing-context.md"
 
 skills = command_group("skills", "List, show, check or add specialists.")
 
@@ -38,9 +41,22 @@ def _alone(ctx: typer.Context, workspace: WorkspaceOption = None, as_json: JsonO
 
 
 @skills.command("list")
-def list_skills(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+def list_skills(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the whole team as a Markdown page: skills, limits, pipelines.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
     """List the specialists on the team."""
-    return _list(called(workspace, as_json=as_json))
+    call = called(workspace, as_json=as_json)
+    if markdown and as_json:
+        msg = "--markdown and --json are two forms of one list; give one of them"
+        raise UsageError(msg)
+    if not markdown:
+        return _list(call)
+    output.say(team_page(load_workspace_team(call.settings)).rstrip())
+    return 0
 
 
 def _list(call: Call) -> int:
@@ -76,6 +92,66 @@ def _row(info: SkillInfo, *, own: bool) -> dict[str, Any]:
         "description": info.description,
         "own": own,
     }
+
+
+# -- show ------------------------------------------------------------------------------------------------------
+
+
+@skills.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A skill's name, as `skills list` has it.")],
+    template: Annotated[
+        bool, typer.Option("--template", help="Print only the output template that the specialist fills in.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show one specialist: its job, neighbours, limits, and what its output must have."""
+    call = called(workspace, as_json=as_json)
+    team = load_workspace_team(call.settings)
+    skill = team.skill(name.strip().lower())
+    if as_json:
+        output.document(skill_document(call, team, skill))
+    elif template:
+        output.say(render_template(skill.contract).rstrip())
+    else:
+        for line in skill_lines(call, team, skill):
+            output.say(line)
+    return 0
+
+
+# -- new -------------------------------------------------------------------------------------------------------
+
+
+@skills.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lowercase words joined by hyphens: podcast-notes.")],
+    squad: Annotated[
+        str,
+        typer.Option("--squad", metavar="SQUAD", help="strategy, creative, convert, activate or measure."),
+    ] = "creative",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Make a folder for a specialist of your own, right from the first moment, to fill with what it knows."""
+    call = called(workspace, as_json=as_json)
+    team = load_workspace_team(call.settings, checked=False)
+    skills_dir = FileWorkspace(call.settings.workspace_dir).team_path / "skills"
+    squads = [known.name for known in team.squads()]
+    made = make_skill(skills_dir, name.strip(), squad=squad, squads=squads, taken=team.skill_names())
+    files = sorted(path.name for path in made.path.iterdir())
+    if as_json:
+        output.document({"name": made.name, "folder": str(made.path), "files": files, "error": None})
+        return 0
+    shown = text.shown_path(made.path)
+    output.say(f"Made {shown}/ with {' and '.join(files)}.")
+    output.say("\nNext:")
+    output.say("  contract.yaml   change the brief, the sections of its output, its neighbours and its cues")
+    output.say("  SKILL.md        write how it works; references/*.md can hold what it looks up")
+    output.say(f"  {call.command('skills validate --fix')}   to renew the template in SKILL.md and check it all")
+    goal = f'"Write {made.name.replace("-", " ")}"'
+    output.say(f"  {call.command(f'start {goal} --dry-run')}   to see it planned, by the cues in contract.yaml")
+    return 0
 
 
 # -- validate --------------------------------------------------------------------------------------------------
