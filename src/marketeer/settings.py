@@ -292,6 +292,11 @@ def unknown_variables(known: Collection[str] = ()) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if name.startswith(_OWN_PREFIX) and name not in expected))
 
 
+def editor_command() -> str | None:
+    """The user's editor, as every program asks for it: VISUAL, else EDITOR."""
+    return next((command for name in ("VISUAL", "EDITOR") if (command := os.environ.get(name, "").strip())), None)
+
+
 def settings_table() -> list[tuple[str, str, str]]:
     """(variable, default, meaning) of every setting; the default is empty where there is none."""
     return [

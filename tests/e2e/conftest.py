@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import marketeer
+from marketeer.cli.app import main
 
 SOURCE = Path(marketeer.__file__).parent.parent
 PASSED_ON = ("PATH", "SYSTEMROOT", "TMPDIR", "COVERAGE_PROCESS_START")
@@ -88,6 +89,32 @@ def cli(tmp_path: Path) -> Cli:
     folder = tmp_path / "desk"
     folder.mkdir()
     return Cli(folder=folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """Runs commands in this process: the same words and answers, without the start of a process for each."""
+
+    folder: Path
+    captured: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str) -> Finished:
+        self.captured.readouterr()
+        code = main(arguments)
+        out, err = self.captured.readouterr()
+        return Finished(code=code, out=out, err=err)
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Inside:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    ours = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_", "BUDGET_", "LOG_", "NOTIFY_", "WORKSPACE_")
+    for name in [name for name in os.environ if name.startswith(ours)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "120")
+    return Inside(folder=folder, captured=capsys)
 
 
 def wait_for_line(process: subprocess.Popen[str], part: str) -> str:

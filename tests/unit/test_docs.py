@@ -35,7 +35,7 @@ NOUNS = (
     *("outcome", "plan", "review", "skill", "snapshot", "task"),
 )
 # Commands that have commands of their own.
-GROUPS = ("skills",)
+GROUPS = ("context", "skills")
 # Where a page may name a file from.
 ROOMS = ("", "src/marketeer/")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from marketeer.adapters.workspace import FOLDERS, FileWorkspace
-from marketeer.cli import output, text
+from marketeer.cli import output, text, wizard
 from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called
 from marketeer.domain.document import CONTEXT_PATH
 from marketeer.domain.errors import UsageError
@@ -34,6 +34,9 @@ def init(
     example: Annotated[
         bool, typer.Option("--example", help="Add the product context of a made-up company to try things on.")
     ] = False,
+    no_input: Annotated[
+        bool, typer.Option("--no-input", help="Ask nothing. Without a terminal nothing is asked anyway.")
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -45,6 +48,8 @@ def init(
         return 0
     shown = text.shown_path(call.settings.workspace_dir)
     output.say(f"Workspace {shown}: {'made ' + ', '.join(made) if made else 'everything was there already'}")
+    if not example and not no_input and wizard.is_wanted(call):
+        wizard.ask_about_product(call)
     for line in _next_steps(call, example=example, wrote=CONTEXT_PATH in made):
         output.say(line)
     return 0

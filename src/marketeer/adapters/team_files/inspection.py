@@ -121,7 +121,7 @@ class Inspector:
             yield fault
         if not unknown:
             try:
-                check_no_circle(self.folders, infos, blame=names)
+                check_no_circle(self.folders, infos, blame=[n for n in names if self.folders[n].own] or names)
             except TeamFileError as fault:
                 yield fault
 

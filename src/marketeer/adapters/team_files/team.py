@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -74,13 +75,14 @@ class FileTeam:
         if name in self._skills:
             return self._skills[name].info
         if name not in self._infos:
-            self._infos[name] = read_info(self._folder(name), self._squad_names)
+            self._infos[name] = self._wired(read_info(self._folder(name), self._squad_names))
         return self._infos[name]
 
     def skill(self, name: str) -> Skill:
         """UsageError for an unknown name."""
         if name not in self._skills:
-            self._skills[name] = read_skill(self._folder(name), self._squad_names)
+            skill = read_skill(self._folder(name), self._squad_names)
+            self._skills[name] = replace(skill, info=self._wired(skill.info))
         return self._skills[name]
 
     def squads(self) -> Sequence[Squad]:
@@ -159,6 +161,16 @@ class FileTeam:
         self.house_rules()
         for tier in Tier:
             self.model(tier)
+
+    def _wired(self, info: SkillInfo) -> SkillInfo:
+        """With the user's skills that hand over to it among those it reads: plans are wired by upstream, and nobody
+        should have to copy a built-in skill to name a new one in it."""
+        givers = [name for name, takers in self._own_takers.items() if info.name in takers]
+        return replace(info, upstream=tuple(dict.fromkeys((*info.upstream, *givers)))) if givers else info
+
+    @cached_property
+    def _own_takers(self) -> dict[str, tuple[str, ...]]:
+        return {name: read_info(self._folder(name), self._squad_names).downstream for name in self.own_skills()}
 
     def _folder(self, name: str) -> SkillFolder:
         if name not in self._folders:
