@@ -38,6 +38,7 @@ check: $(VENV)/.dev ## lint, formatting, types, layers, skill folders
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -c "$$VALIDATE_SKILLS"
+	@$(BIN)/marketeer skills validate src/marketeer/team/skills
 
 bench: $(VENV)/.dev ## measure it all, into docs/benchmarks.md (10 minutes; NAMES="overhead memory" only prints those)
 	@$(BIN)/python -m benchmarks $(or $(NAMES),--markdown docs/benchmarks.md)

@@ -13,13 +13,12 @@ import pytest
 from marketeer.adapters.team_files import load_team
 from marketeer.cli import errors, outcome
 from marketeer.cli.app import COMMANDS, app, load_command
-from marketeer.cli.team_page import EXAMPLE_CONTEXT
+from marketeer.cli.team_page import team_page
 from marketeer.domain.budget import BudgetLevel
 from marketeer.domain.goal import Category, GoalStatus
 from marketeer.domain.ledger import GoalBill, Spend
 from marketeer.domain.task import TaskStatus
 from marketeer.domain.work import WorkKind
-from marketeer.engine.prefix import MAX_PREFIX_TOKENS, prefix_tokens
 from marketeer.engine.summary import goal_dict, task_dict
 from marketeer.settings import settings_table
 from tests.support.builders import NOW, a_goal, a_task
@@ -160,14 +159,9 @@ def fields_in(text: str) -> set[str]:
     return {name for row in rows(text) for name in re.findall(r"`(\w+)`", row[0])}
 
 
-def test_no_skills_prompt_begins_with_more_than_anybody_follows() -> None:
-    team = load_team(None)
-    context = EXAMPLE_CONTEXT.read_text("utf-8")
-    sizes = {
-        name: prefix_tokens(team.skill(name), house_rules=team.house_rules(), context=context)
-        for name in team.skill_names()
-    }
-    assert {name: size for name, size in sizes.items() if size > MAX_PREFIX_TOKENS} == {}
+def test_the_page_of_the_team_is_what_its_files_say() -> None:
+    """When this fails, run `make docs`."""
+    assert text_of(ROOT / "docs" / "team.md") == team_page(load_team(None))
 
 
 def test_the_readme_counts_the_skills() -> None:

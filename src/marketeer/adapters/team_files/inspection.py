@@ -27,6 +27,7 @@ from marketeer.domain.usage import token_estimate
 
 MAX_LINES = 500
 MAX_TOKENS = 5_000
+EXAMPLE_INPUTS = "examples/inputs"
 FIX = "run `marketeer skills validate --fix`"
 
 _MENTION = re.compile(r"(?<![\w/.])(?P<path>(?:references|examples)/[\w./-]*\w\.\w+)")
@@ -93,15 +94,16 @@ class Inspector:
         for name in files:
             try:
                 text, shown = folder.read(f"examples/{name}")
+                inputs = _inputs(folder)
             except TeamFileError as fault:
                 yield fault
                 continue
-            yield from self._example(skill, text, shown)
+            yield from self._example(skill, text, shown, inputs)
 
-    def _example(self, skill: Skill, text: str, shown: str) -> Iterator[TeamFileError]:
+    def _example(self, skill: Skill, text: str, shown: str, inputs: Mapping[str, str]) -> Iterator[TeamFileError]:
         # The product context is its own source of facts.
         context = text if skill.info.name == FOUNDATION_SKILL else self.context
-        facts = facts_of(parse_context(context), registry=frozenset(self.folders), sources={})
+        facts = facts_of(parse_context(context), registry=frozenset(self.folders), sources=inputs)
         for finding in check(skill.contract, text, facts).findings:
             if finding.severity is not Severity.MINOR:
                 where = f"in `## {finding.section}`: " if finding.section else ""
@@ -139,6 +141,13 @@ class Inspector:
 def markdown_files(folder: SkillFolder, part: str) -> list[str]:
     """The names of a part's Markdown files, in alphabetical order."""
     return sorted(path.name for path in list_folder(folder.path / part, f"{folder.shown}/{part}") if _is_page(path))
+
+
+def _inputs(folder: SkillFolder) -> dict[str, str]:
+    """What the examples were made from, under the paths that outputs cite: `[in:inputs/page.md]`."""
+    paths = list_folder(folder.path / EXAMPLE_INPUTS, f"{folder.shown}/{EXAMPLE_INPUTS}")
+    files = sorted(path.name for path in paths if path.is_file())
+    return {f"inputs/{name}": folder.read(f"{EXAMPLE_INPUTS}/{name}")[0] for name in files}
 
 
 def renew_template(folder: SkillFolder, squads: Collection[str]) -> bool:
@@ -205,6 +214,8 @@ def _mention(folder: SkillFolder, path: str, shown: str, line: int) -> Iterator[
 
 def _entry(folder: SkillFolder, part: str, entry: Path, mentioned: set[str], shown: str) -> Iterator[TeamFileError]:
     name = f"{part}/{entry.name}"
+    if name == EXAMPLE_INPUTS and entry.is_dir():
+        return
     if not _is_page(entry):
         what = "is a folder" if entry.is_dir() else "is no Markdown file"
         yield TeamFileError(f"{folder.shown}/{name}", None, f"{what}, and nothing reads it; keep .md files only")

@@ -50,7 +50,7 @@ def load_team(
     so that a mistake in them shows now and not in the middle of a goal. Raises ConfigurationError."""
     team = FileTeam(built_in=BUILT_IN, workspace=workspace_team, model_overrides=model_overrides)
     if checked and team.has_own_files:
-        team.validate()
+        team.validate(own_only=True)
     return team
 
 
@@ -149,9 +149,13 @@ class FileTeam:
         """Whether the workspace changes the team at all."""
         return self._workspace is not None and bool(list_folder(self._workspace, _OWN_SHOWN))
 
-    def validate(self) -> None:
-        """Read everything and check what only the whole team shows. Raises ConfigurationError for the first mistake."""
-        infos = {name: self.skill(name).info for name in self._folders}
+    def validate(self, *, own_only: bool = False) -> None:
+        """Read everything and check what only the whole team shows. Raises ConfigurationError for the first mistake.
+        `own_only`: of the built-in skills just what their neighbours must know, as they have been checked before."""
+        infos = {
+            name: self.skill_info(name) if own_only and not folder.own else self.skill(name).info
+            for name, folder in self._folders.items()
+        }
         check_neighbours(self._folders, infos)
         for fault in need_faults(self._folders, infos, self._squad_names):
             raise fault
