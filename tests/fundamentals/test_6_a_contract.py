@@ -73,4 +73,4 @@ def test_a_check_without_its_facts_is_waived_and_named() -> None:
     result = check(CONTRACT, GOOD.replace("Mira", "Ole"), Facts())
 
     assert result.findings == ()
-    assert len(result.waived) == 1
+    assert any("Personas" in sentence for sentence in result.waived)

@@ -34,7 +34,9 @@ FACTS = Facts(
     personas=("Mira, harbour master", "Tom, skipper"),
     prices=("€39 a month",),
     words_to_avoid=("seamless", "berth solution"),
+    anchors=("Mira", "pontoons", "harbour master"),
     registry=REGISTRY,
+    context="Harbourlog: €39 a month. 31 harbours. Visit to trial 2.1%. Berths are booked by text in 10 minutes.",
 )
 SUMMARY = (
     "Harbourlog helps small harbours keep their berths booked and billed. This page is written for the goal of more "
@@ -79,6 +81,8 @@ PLAN = Contract(
 )
 GOOD = f"""# A plan for Harbourlog
 
+Made for Harbourlog alone.
+
 ## Summary
 
 {SUMMARY}
@@ -109,7 +113,9 @@ GOOD = f"""# A plan for Harbourlog
 
 ## Assumptions
 
-None
+| ID | Assumption | Why it was needed | How to check it |
+|---|---|---|---|
+| A1 | Guests read notes | No figure is on file | Ask three guests |
 
 ## Handoff
 
@@ -154,7 +160,7 @@ def test_a_document_as_the_contract_wants_it_has_no_findings() -> None:
         ("| ID | Idea | Score |", "|ID|Idea|Score|"),
         ("| I1 | Show the pontoon plan | 8 |", "| I1 | Show plan \\| map | 8 | extra |"),
         ("**Headline:** Every", "\n\n**Headline:**   Every"),
-        ("None\n", "**None**\n"),
+        ("| A1 |", "| [A1] |"),
     ],
 )
 def test_small_differences_of_form_are_forgiven(old: str, new: str) -> None:
@@ -319,7 +325,8 @@ def test_hostile_yaml_and_json_do_no_harm(text: str) -> None:
 
 def test_literal_texts_and_quotes_with_their_source() -> None:
     checks = (Contains(text="Requires human approval"), Quotes(min_quotes=2))
-    good = '“It never rains here.” (Tom, review)\n\n"Berth 9 is mine" [support mail]\n\nrequires  human approval'
+    quotes = '“Berths are booked by text” (Tom, review)\n\n"Harbourlog: €39 a month" [support mail]'
+    good = f"{quotes}\n\nrequires  human approval"
     assert found(run(bare(*checks), good)) == []
     assert len(found(run(bare(*checks), '"It never rains here."'))) == 2
 

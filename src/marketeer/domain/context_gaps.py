@@ -19,7 +19,7 @@ from marketeer.domain.contract import (
     Subsections,
     Table,
 )
-from marketeer.domain.contract_blocks import CUSTOMER_FACING
+from marketeer.domain.contract_units import CUSTOMER_FACING
 from marketeer.domain.contract_values import is_unfilled, is_unknown
 from marketeer.domain.markdown import Part, TableBlock, heading_key, key, parse
 from marketeer.domain.skill import Skill

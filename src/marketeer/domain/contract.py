@@ -6,7 +6,7 @@ This module says what a contract can ask for. `contract_check.py` holds an outpu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from marketeer.domain.review import Severity
@@ -15,12 +15,19 @@ from marketeer.domain.review import Severity
 REF_REGISTRY = "registry"  # a skill's name, `director` or `human`
 REF_PERSONA = "context.personas"  # a persona of the product context
 REF_PRICE = "context.prices"  # a price that stands in the product context
+GOAL_SOURCE = "goal"  # the name under which the goal's own words are a source
 REF_TABLE = "table:"  # `table:<Section heading>.<Column>`: a value of another table of this output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A line `**Label:** value`. Character limits count Unicode code points after trimming."""
+    """A line `**Label:** value`. Character limits count Unicode code points after trimming.
+
+    `calc` is the formula its number is recomputed by, `at_most` and `at_least` are bounds that are formulas themselves
+    (contract_formula.py); `within` and `within_percent` say how far off it may be. `customer_facing` marks text that
+    customers read, `setting` a number that is chosen rather than claimed. `min_parts` and `max_parts` count the entries
+    of a list written on one line.
+    """
 
     label: str
     hint: str = ""
@@ -34,12 +41,25 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     ref: str | None = None
+    max_words: int | None = None
+    min_parts: int | None = None
+    max_parts: int | None = None
+    customer_facing: bool = False
+    setting: bool = False
+    calc: str | None = None
+    at_most: str | None = None
+    at_least: str | None = None
+    within: float = 0.0
+    within_percent: float = 0.0
     severity: Severity = Severity.MAJOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A table column. `ref` values may be lists separated by commas or semicolons."""
+    """A table column. `ref` values may be lists separated by commas or semicolons.
+
+    `total` is what the column sums to; `rising` (`strict` or `weak`) how its numbers follow one another.
+    """
 
     name: str
     hint: str = ""
@@ -54,38 +74,57 @@ class Column:
     ref: str | None = None
     distinct_min: int | None = None  # at least this many different values in the column
     must_include: tuple[str, ...] = ()  # each of these values appears in some row
+    total: float | None = None
+    rising: str | None = None
+    customer_facing: bool = False
+    setting: bool = False
+    calc: str | None = None
+    at_most: str | None = None
+    at_least: str | None = None
+    within: float = 0.0
+    within_percent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A Markdown table whose header holds these columns in this order; extra columns to the right are allowed.
 
-    `rows` are first-column values that must appear, in this order.
+    `rows` are first-column values that must appear, in this order; `row_count` is a formula for the number of rows.
     """
 
     columns: tuple[Column, ...]
     min_rows: int = 1
     max_rows: int | None = None
     rows: tuple[str, ...] = ()
+    row_count: str | None = None
     sorted_desc: str | None = None
     severity: Severity = Severity.MAJOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOf:
-    """A bulleted or numbered list, or the one that follows the text `after`."""
+    """A bulleted or numbered list, or the one that follows the text `after`.
+
+    `max_width` counts characters as Google Ads does (wide ones twice), without quotes and notes around an item.
+    """
 
     min_items: int = 1
     max_items: int | None = None
     after: str | None = None
     pattern: str | None = None
+    max_width: int | None = None
+    unique: bool = False
     hint: str = ""
     severity: Severity = Severity.MAJOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """Fenced blocks with one of these info strings. `copy`, `post` and `email` mark customer-facing text."""
+    """Fenced blocks with one of these info strings. `copy`, `post` and `email` mark customer-facing text.
+
+    `platform` holds the text against the limits of the platform its subsection's title names. `dates` and `filled` name
+    keys of parsed data that hold ISO dates, and something at all. `json_ld` checks schema.org markup.
+    """
 
     info: tuple[str, ...]
     min_blocks: int = 1
@@ -94,6 +133,11 @@ class Code:
     contains_one_of: tuple[str, ...] = ()
     parses_as: str | None = None  # json | yaml
     required_keys: tuple[str, ...] = ()
+    max_questions: int | None = None
+    platform: bool = False
+    dates: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
+    json_ld: bool = False
     hint: str = ""
     severity: Severity = Severity.MAJOR
 
@@ -115,6 +159,19 @@ class Quotes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A formula that has to hold, once or (`each_row`) for every row of the section's table that has these columns.
+
+    `says` is the rule in words: what a writer reads. A rule whose values are not known is not judged.
+    """
+
+    says: str
+    holds: str
+    each_row: tuple[str, ...] = ()
+    severity: Severity = Severity.MAJOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subsection:
     """One kind of H3 and what each of them holds. `title` is exact; `title_pattern` a regular expression."""
 
@@ -123,20 +180,25 @@ class Subsection:
     title_pattern: str | None = None
     title_hint: str = ""
     hint: str = ""
+    customer_facing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subsections:
-    """H3 headings: either a number of one kind, or (`titled`) a fixed series in this order."""
+    """H3 headings: either a number of one kind, or (`titled`) a fixed series in this order.
+
+    `count` is a formula for their number.
+    """
 
     each: Subsection | None = None
     min_count: int = 1
     max_count: int | None = None
+    count: str | None = None
     titled: tuple[Subsection, ...] = ()
     severity: Severity = Severity.MAJOR
 
 
-Check = Field | Table | ListOf | Code | Contains | Quotes | Subsections
+Check = Field | Table | ListOf | Code | Contains | Quotes | Rule | Subsections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +211,7 @@ class Section:
     instead_of: tuple[str, ...] = ()
     optional: bool = False
     must_contain: tuple[str, ...] = ()
+    customer_facing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +219,7 @@ class Contract:
     """What one skill's output must look like. `envelope` adds Summary, Assumptions and Handoff around the sections.
 
     Words count the whole document. `unknown_allowed`: `Unknown: ...` is an honest answer anywhere in it.
+    `merge_fields`: its customer-facing text may hold merge fields such as `{{first_name}}`.
     """
 
     skill: str
@@ -165,13 +229,16 @@ class Contract:
     max_words: int = 100_000
     max_extra_sections: int = 2
     unknown_allowed: bool = False
+    merge_fields: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a check may hold an output against, taken from the context, the inputs and the live registry.
 
-    Empty tuples mean unknown: a check that needs the fact is waived and named.
+    Empty tuples mean unknown: a check that needs the fact is waived and named. `context` is the product context's text
+    (None: there is none), `sources` are the other texts a number or a quote may come from, by path: inputs, upstream
+    outputs and, under `goal`, the goal's own words.
     """
 
     product: str | None = None
@@ -181,3 +248,15 @@ class Facts:
     anchors: tuple[str, ...] = ()
     registry: frozenset[str] = field(default_factory=frozenset)
     sources: Mapping[str, str] = field(default_factory=dict)
+    context: str | None = None
+
+    @property
+    def on_file(self) -> bool:
+        """Whether there is anything that a number or quote could be held against."""
+        return self.context is not None or bool(self.sources)
+
+    def texts(self) -> Iterator[str]:
+        """Everything a fact may come from."""
+        if self.context is not None:
+            yield self.context
+        yield from self.sources.values()

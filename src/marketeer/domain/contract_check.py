@@ -11,35 +11,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from marketeer.domain.contract import Contract, Facts, Section
-from marketeer.domain.contract_blocks import CUSTOMER_FACING, Scope, contains, field_labels, run_checks
+from marketeer.domain.contract_blocks import contains, field_labels, run_checks
+from marketeer.domain.contract_provenance import provenance
+from marketeer.domain.contract_quotes import quotations
 from marketeer.domain.contract_refs import References
+from marketeer.domain.contract_scope import Scope
 from marketeer.domain.contract_sections import SUMMARY, SUMMARY_WORDS, SUMMARY_WORDS_TOLERATED, all_sections
 from marketeer.domain.contract_values import is_unknown, shown
-from marketeer.domain.markdown import Outline, Part, count_words, heading_key, key, parse, same
+from marketeer.domain.contract_voice import (
+    about_this_company,
+    customer_words,
+    itself,
+    placeholders,
+    safety,
+    short_name,
+)
+from marketeer.domain.markdown import Outline, Part, count_words, heading_key, key, parse
 from marketeer.domain.review import Finding, Severity
-
-# Set phrases that mark a text as nobody's; they fail in customer-facing blocks.
-HOUSE_LIST = (
-    ("in today's fast-paced", r"\bin today's fast-paced\b"),
-    ("game-changer", r"\bgame[- ]chang(?:er|ers|ing)\b"),
-    ("unlock the power", r"\bunlock(?:s|ing)? the power\b"),
-    ("look no further", r"\blook no further\b"),
-    ("take ... to the next level", r"\btak(?:e|es|ing)\b.{1,40}?\bto the next level\b"),
-)
-_PLACEHOLDERS = (
-    re.compile(r"\b(?:TODO|TBD|XX|XXX)\b"),
-    re.compile(r"\blorem ipsum\b", re.IGNORECASE),
-    # A link's text is no placeholder, whatever it says.
-    re.compile(r"\[(?:insert|your|add your|enter)\b[^\]\n]{0,80}\](?!\()", re.IGNORECASE),
-    re.compile(r"\[(?:company|company name|product|product name|brand|brand name)\](?!\()", re.IGNORECASE),
-)
-_SECRETS = (
-    re.compile(r"(?<![A-Za-z0-9])sk-(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{12,}"),
-    re.compile(r"\bAKIA[0-9A-Z]{12,}\b"),
-    re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}\b"),
-    re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----"),
-)
-_LEGAL_FORM = re.compile(r",?\s+(?:inc|llc|ltd|gmbh|ag|corp|co|s\.?a|b\.?v)\.?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,28 +59,26 @@ class _Run:
     refs: References
 
     def findings(self) -> Iterator[Finding]:
-        yield from self._safety()
+        yield from safety(self.outline, self.facts)
         yield from self._shape()
         yield from self._words()
         for section in all_sections(self.contract):
             part = self._part(section)
             if part is not None:
                 yield from self._section(section, part)
-        yield from self._placeholders()
-        yield from self._customer_words()
+        yield from placeholders(self.contract, self.outline)
+        yield from provenance(self.contract, self.outline, self.facts, self.refs.waive)
+        yield from quotations(self.outline, self.facts)
+        yield from customer_words(self.contract, self.outline, self.facts, self.refs.waive)
+        yield from itself(self.contract, self.outline)
+        if self.contract.envelope:
+            yield from about_this_company(self.outline, self.facts, self.refs.waive)
 
     def _part(self, section: Section) -> Part | None:
         wanted = heading_key(section.heading)
         return next((part for part in self.outline.sections if heading_key(part.title) == wanted), None)
 
     # -- the whole document ------------------------------------------------------------------------------------
-
-    def _safety(self) -> Iterator[Finding]:
-        for pattern in _SECRETS:
-            found = pattern.search(self.outline.text)
-            if found:
-                what = f"a secret ({found[0][:6]}...)"
-                yield _finding(self._where(found.start()), Severity.CRITICAL, what, "no key or password anywhere")
 
     def _shape(self) -> Iterator[Finding]:
         titles = len(self.outline.titles)
@@ -150,37 +136,6 @@ class _Run:
         severity = Severity.MAJOR if far else Severity.MINOR
         yield _finding("", severity, f"the document has {words} words", f"{low} to {high}")
 
-    def _placeholders(self) -> Iterator[Finding]:
-        for pattern in _PLACEHOLDERS:
-            found = pattern.search(self.outline.text)
-            if found:
-                where = self._where(found.start())
-                yield _finding(where, Severity.MAJOR, f"the placeholder {shown(found[0])}", "the real text")
-
-    def _customer_words(self) -> Iterator[Finding]:
-        fences = [
-            (part.title, fence)
-            for part in self.outline.sections
-            for fence in part.fences
-            if fence.info in CUSTOMER_FACING
-        ]
-        if not fences:
-            return
-        if not self.facts.words_to_avoid:
-            self.refs.waive("Words to avoid were not checked: the product context names none.")
-        patterns = [*HOUSE_LIST, *((word, _word_pattern(word)) for word in self.facts.words_to_avoid if word.strip())]
-        for section, fence in fences:
-            content = same(fence.content).casefold()
-            used = [name for name, pattern in patterns if re.search(pattern, content)]
-            if used:
-                found = f"the {fence.info} block says {', '.join(map(repr, used))}"
-                yield _finding(section, Severity.MAJOR, found, "other words; these are to be avoided")
-
-    def _where(self, position: int) -> str:
-        """The H2 around a position in the text."""
-        before = re.findall(r"^##[ \t]+(.+?)[ \t#]*$", self.outline.text[:position], re.MULTILINE)
-        return before[-1] if before else ""
-
     # -- sections ----------------------------------------------------------------------------------------------
 
     def _section(self, section: Section, part: Part) -> Iterator[Finding]:
@@ -226,11 +181,4 @@ def begins_with_one_of(text: str, options: tuple[str, ...]) -> bool:
 
 
 def _names(text: str, product: str) -> bool:
-    short = _LEGAL_FORM.sub("", product)
-    return key(short) in key(text)
-
-
-def _word_pattern(word: str) -> str:
-    parts = (re.escape(part) for part in same(word).casefold().split())
-    phrase = r"\s+".join(parts)
-    return rf"(?<!\w){phrase}(?!\w)"
+    return key(short_name(product)) in key(text)

@@ -15,6 +15,7 @@ from marketeer.domain.contract import (
     Field,
     ListOf,
     Quotes,
+    Rule,
     Section,
     Subsection,
     Subsections,
@@ -100,6 +101,8 @@ def _check(check: Check) -> Iterator[str]:
             yield f"<this text must stand here: {check.text}>"
         case Quotes():
             yield f'<at least {check.min_quotes} quotations, each on a line of its own like: "exact words" (source)>'
+        case Rule():
+            pass
         case Subsections():
             yield from _subsections(check)
         case _:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from marketeer.domain.contract import REF_PERSONA, REF_PRICE, REF_REGISTRY, Column, Field
+from marketeer.domain.contract_tags import TRAILING
 from marketeer.domain.markdown import key, plain, same
 
 SHOWN_CHARS = 60
-_TAGS = re.compile(r"(?:\s*\[(?:ctx|calc|target|example|A\d+|in:[^\]]*|bench:[^\]]*)\])+\s*$", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+\u2212]?\d+(?:[,\u202f ]\d{3})*(?:\.\d+)?")
 _INTEGER = re.compile(r"^[-+\u2212]?\d+(?:[,\u202f ]\d{3})*(?!\.?\d)(?P<rest>.*)$", re.DOTALL)
 _LIST = re.compile(r"\s*[,;/+&]\s*|\s+and\s+")
@@ -34,7 +34,7 @@ def unchecked(_ref: str, _value: str) -> None:
 
 def bare(value: str) -> str:
     """The value as it is compared: no markup, no provenance tag behind it."""
-    return plain(_TAGS.sub("", plain(value))).strip()
+    return plain(TRAILING.sub("", plain(value))).strip()
 
 
 def is_unknown(value: str) -> bool:

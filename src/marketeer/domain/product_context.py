@@ -25,6 +25,8 @@ _PRODUCT = re.compile(
 )
 _QUOTE = re.compile(r'"(?P<text>[^"\n]{3,600})"[.,]?\s{0,3}[(\[](?P<source>[^)\]\n]{2,200})[)\]]')
 _NOTHING = frozenset({"", "-", "n/a", "na", "none", "none yet", "tbd", "not known", "?"})
+_PLAN = re.compile(r"(?:^|[.;]\s+|,\s+)(?P<name>[A-Z][\w+-]*(?: [A-Z][\w+-]*)?)\s*[:(]\s*(?=[$\u20ac\u00a3\d])")
+_ANCHOR_CHARS = 6
 _PRICE_SECTIONS = ("overview", "pric", "plan", "offer", "packag")
 
 
@@ -68,6 +70,8 @@ class ProductContext:
     primary_conversion: str = ""
     sections: tuple[str, ...] = ()
     unknown_sections: tuple[str, ...] = ()
+    plans: tuple[str, ...] = ()
+    text: str = ""
 
 
 @lru_cache(maxsize=8)
@@ -93,14 +97,20 @@ def parse_context(text: str) -> ProductContext:
         primary_conversion=reader.value("Primary conversion"),
         sections=tuple(plain(part.title) for part in outline.sections),
         unknown_sections=tuple(plain(part.title) for part in outline.sections if _is_blank(part.text)),
+        plans=_plans(reader.value("Business model", "Pricing", "Plans")),
+        text=text if text.strip() else "",
     )
 
 
 def facts_of(context: ProductContext, *, registry: frozenset[str], sources: Mapping[str, str]) -> Facts:
-    """What a check may hold an output against. `sources` are the texts a number or quote may come from, by path."""
+    """What a check may hold an output against. `sources` are the other texts a number or quote may come from: inputs
+    and upstream outputs by path, and the goal's words under `goal`."""
     heads = (item.partition(":")[0] for item in context.differentiators)
     names = (persona.partition(",")[0] for persona in context.personas)
-    anchors = (*names, *context.rivals, *heads, *(quote.text for quote in context.quotes), *context.prices)
+    quotes = (quote.text.rstrip(".!?,") for quote in context.quotes)
+    figures = (row.baseline for row in context.goals)
+    said = (word for word in context.words_to_use if len(word) >= _ANCHOR_CHARS)
+    anchors = (*names, *context.rivals, *heads, *quotes, *context.prices, *context.plans, *figures, *said)
     return Facts(
         product=context.product,
         personas=context.personas,
@@ -109,6 +119,7 @@ def facts_of(context: ProductContext, *, registry: frozenset[str], sources: Mapp
         anchors=tuple(dict.fromkeys(anchor for anchor in anchors if anchor)),
         registry=registry,
         sources=dict(sources),
+        context=context.text or None,
     )
 
 
@@ -209,6 +220,11 @@ def _prices(outline: Outline) -> tuple[str, ...]:
     """Prices stand where the product is described; without such a section, any amount may be one."""
     described = [part.text for part in outline.sections if any(word in key(part.title) for word in _PRICE_SECTIONS)]
     return money("\n".join(described)) or money(outline.text)
+
+
+def _plans(business_model: str) -> tuple[str, ...]:
+    """The names of plans that stand right before a price or a limit: `Crew: $49 a month`."""
+    return tuple(dict.fromkeys(found["name"] for found in _PLAN.finditer(business_model)))
 
 
 def _claims(section: Part | None) -> Iterator[str]:

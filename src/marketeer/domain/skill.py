@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from marketeer.domain.contract import Contract
+from marketeer.domain.rubric import Dimension
 from marketeer.domain.usage import Tier
 
 FOUNDATION_SKILL = "product-marketing-context"
@@ -59,9 +60,10 @@ class SkillInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skill:
-    """What doing and reviewing the work needs: the instructions, the references and the contract."""
+    """What doing and reviewing the work needs: the instructions, the references, the contract and the rubric."""
 
     info: SkillInfo
     body: str
     references: tuple[Reference, ...]
     contract: Contract
+    rubric: tuple[Dimension, ...] = ()

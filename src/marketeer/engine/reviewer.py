@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from marketeer.domain.contract import GOAL_SOURCE
 from marketeer.domain.contract_check import CheckResult, check
 from marketeer.domain.document import Author, Document, DocumentKind, review_path
 from marketeer.domain.errors import MissingInput
@@ -29,7 +32,7 @@ class Reviewer:
         if output is None:
             msg = f"the output of {task.task_id!r} is gone"
             raise MissingInput(msg)
-        result = await self._check(goal, task, output.content)
+        result = await self._check(goal, task, output)
         now = self._clock.now()
         review = Review(
             task_id=task.task_id,
@@ -60,15 +63,30 @@ class Reviewer:
         )
         return outcome, document, review
 
-    async def _check(self, goal: Goal, task: Task, text: str) -> CheckResult:
+    async def _check(self, goal: Goal, task: Task, output: Document) -> CheckResult:
         skill = self._team.skill(task.skill)
         registry = frozenset(self._team.skill_names())
-        # The product context is its own source of facts.
-        context = text
-        if task.skill != FOUNDATION_SKILL:
-            document = await self._library.product_context(rehearsal=goal.rehearsal)
-            context = document.content if document else ""
-        return check(skill.contract, text, facts_of(parse_context(context), registry=registry, sources={}))
+        context = await self._library.product_context(rehearsal=goal.rehearsal)
+        known = context.content if context else ""
+        sources = await self._sources(goal, task)
+        if task.skill == FOUNDATION_SKILL:
+            # The product context is its own source of names; its figures and quotes come from elsewhere.
+            facts = facts_of(parse_context(output.content), registry=registry, sources=sources)
+            earlier = None if context is None or context.version == output.version else known
+            return check(skill.contract, output.content, replace(facts, context=earlier))
+        facts = facts_of(parse_context(known), registry=registry, sources=sources)
+        return check(skill.contract, output.content, facts)
+
+    async def _sources(self, goal: Goal, task: Task) -> dict[str, str]:
+        """The texts, besides the product context, that a figure or a quote may come from."""
+        sources = {GOAL_SOURCE: goal.description}
+        named = [(pin.path, pin.version) for pin in task.pins]
+        named += [(path, int(version)) for path, _, version in (one.rpartition("@") for one in goal.inputs)]
+        for path, version in named:
+            document = await self._library.in_force(path, version)
+            if document is not None:
+                sources[path] = document.content
+        return sources
 
     def _asked_for(self, text: str) -> frozenset[str]:
         """Skills that the output names in a `To` column: what it wants done next."""

@@ -11,7 +11,7 @@ from marketeer.adapters.rehearsal.pool import Pool
 from marketeer.adapters.rehearsal.text import shorten, slug
 from marketeer.adapters.rehearsal.values import EVENTS, Values
 from marketeer.domain.contract import Code
-from marketeer.domain.contract_blocks import CUSTOMER_FACING
+from marketeer.domain.contract_units import CUSTOMER_FACING
 from marketeer.domain.markdown import count_words
 
 DEFAULT_WORDS = 45

@@ -11,6 +11,7 @@ from datetime import date
 
 from marketeer.adapters.rehearsal.foundation import write_context
 from marketeer.adapters.rehearsal.writer import Order, write
+from marketeer.domain.contract import GOAL_SOURCE
 from marketeer.domain.contract_check import check
 from marketeer.domain.errors import PermanentError
 from marketeer.domain.product_context import facts_of, parse_context
@@ -93,7 +94,8 @@ def rehearse(material: Material) -> str:
     context = parse_context(material.context)
     if contract.unknown_allowed and not contract.envelope:
         return write_context(material, seed=_seed(material))
-    facts = facts_of(context, registry=material.registry, sources=material.inputs)
+    sources = {**material.upstream, **material.inputs, GOAL_SOURCE: material.goal}
+    facts = facts_of(context, registry=material.registry, sources=sources)
     order = Order(
         skill=material.skill,
         goal=material.goal,

@@ -151,7 +151,7 @@ class Values:
         low = rule.minimum if rule.minimum is not None else min(1.0, rule.maximum or 1.0)
         high = rule.maximum if rule.maximum is not None else low + 9
         span = max(1, int(high - low))
-        unit = "%" if re.search(r"share|percent|rate", name.casefold()) and not rule.integer else ""
+        unit = "%" if re.search(r"share|percent|rate", name.casefold()) and high > 10 and not rule.integer else ""
         top = int(high) - (0 if span < 3 else self.rng.randrange(2))
         if "day" in name.casefold() and low <= 28 <= high:
             yield "28"  # whole weeks

@@ -23,6 +23,7 @@ from marketeer.domain.contract import (
     Field,
     ListOf,
     Quotes,
+    Rule,
     Section,
     Subsection,
     Subsections,
@@ -174,6 +175,12 @@ class _Writer:
         return text if words <= SUMMARY_MOST else shorten(text, len(text) * SUMMARY_MOST // words) + "."
 
     def _assumptions(self) -> Iterator[str]:
+        yield from header([column.name for column in _columns(ASSUMPTIONS)])
+        yield from (row_line(row) for row in self._assumed())
+        yield ""
+
+    def _assumed(self) -> list[list[str]]:
+        """The rows of the Assumptions; what is not on file makes more of them."""
         rows = [
             ["A1", "The product context is complete enough to work from", "A rehearsal reads nothing else",
              "Have its owner read the product context once more"],
@@ -186,9 +193,7 @@ class _Writer:
         for is_gap, assumption, why in gaps:
             if is_gap:
                 rows.append([f"A{len(rows) + 1}", assumption, why, "Add it to the product context and run this again"])
-        yield from header([column.name for column in _columns(ASSUMPTIONS)])
-        yield from (row_line(row) for row in rows)
-        yield ""
+        return rows
 
     def _handoff(self) -> Iterator[str]:
         next_ones = [name for name in self.order.skill.info.downstream if name in self.order.registry]
@@ -196,7 +201,10 @@ class _Writer:
         headings = [section.heading for section in self.order.skill.contract.sections] or ["Summary"]
         yield from header([column.name for column in _columns(HANDOFF)])
         for place, receiver in enumerate(receivers):
-            yield row_line([receiver, self.pool.phrase("general", customer=True), headings[place % len(headings)]])
+            # Whoever works on has to know what was taken for granted.
+            cited = f" [{', '.join(row[0] for row in self._assumed())}]" if place == 0 else ""
+            uses = self.pool.phrase("general", customer=True) + cited
+            yield row_line([receiver, uses, headings[place % len(headings)]])
         yield ""
 
     # -- checks ------------------------------------------------------------------------------------------------
@@ -220,6 +228,8 @@ class _Writer:
                 yield from (_covering(check.text), "")
             case Quotes():
                 yield from self._quotes(check)
+            case Rule():
+                pass
             case Subsections():
                 yield from self._subsections(check, heading)
             case _:

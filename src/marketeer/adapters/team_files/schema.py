@@ -1,4 +1,4 @@
-"""What a skill folder's contract.yaml and SKILL.md may say, and how it becomes domain data.
+"""What a skill folder's contract.yaml may say, and how it becomes domain data.
 
 The format is described for people in docs/skill-format.md; the domain's dataclasses are in domain/contract.py.
 Each model has the fields of the dataclass it makes.
@@ -7,27 +7,25 @@ Each model has the fields of the dataclass it makes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from marketeer.adapters.team_files.source import Strict, wrong
 from marketeer.domain import contract as domain
+from marketeer.domain.contract_formula import FormulaError, parse_formula
 from marketeer.domain.review import Severity
 from marketeer.domain.routing import phrase_pattern
+from marketeer.domain.rubric import SCORES, WEIGHTS_SUM, Dimension
 from marketeer.domain.skill import Brief, ReviewDepth
 from marketeer.domain.usage import Tier
 
-SKILL_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-MAX_NAME_CHARS = 64
-MAX_DESCRIPTION_CHARS = 1024
-
 _BOUNDS = (
     ("minimum", "maximum"),
-    *((f"min_{what}", f"max_{what}") for what in ("", "chars", "rows", "items", "words", "count")),
+    *((f"min_{what}", f"max_{what}") for what in ("", "chars", "rows", "items", "words", "count", "parts")),
 )
-CHECK_KINDS = ("field", "table", "list", "code", "contains", "quotes", "subsections")
+CHECK_KINDS = ("field", "table", "list", "code", "contains", "quotes", "rule", "subsections")
+FORMULA_KEYS = frozenset({"calc", "at_most", "at_least", "row_count", "count", "holds"})
 
 
 def _compiles(pattern: str) -> str:
@@ -56,14 +54,24 @@ def _is_ref(ref: str) -> str:
     raise wrong(msg)
 
 
+def _is_formula(text: str) -> str:
+    try:
+        parse_formula(text)
+    except FormulaError as exc:
+        raise wrong(str(exc)) from exc
+    return text
+
+
 Line = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
 Hint = Annotated[str, StringConstraints(strict=True, strip_whitespace=True)]
 Lines = tuple[Line, ...]
 Pattern = Annotated[Line, AfterValidator(_compiles)]
 Ref = Annotated[Line, AfterValidator(_is_ref)]
+Formula = Annotated[Line, AfterValidator(_is_formula)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 AtLeastOne = Annotated[int, Field(strict=True, ge=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
@@ -96,6 +104,16 @@ class FieldCheck(_Bounded):
     minimum: Number | None = None
     maximum: Number | None = None
     ref: Ref | None = None
+    max_words: AtLeastOne | None = None
+    min_parts: Count | None = None
+    max_parts: AtLeastOne | None = None
+    customer_facing: Flag = False
+    setting: Flag = False
+    calc: Formula | None = None
+    at_most: Formula | None = None
+    at_least: Formula | None = None
+    within: NotNegative = 0.0
+    within_percent: NotNegative = 0.0
     severity: Severity = Severity.MAJOR
 
     def make(self) -> domain.Field:
@@ -116,6 +134,15 @@ class ColumnRule(_Bounded):
     ref: Ref | None = None
     distinct_min: AtLeastOne | None = None
     must_include: Lines = ()
+    total: Number | None = None
+    rising: Literal["strict", "weak"] | None = None
+    customer_facing: Flag = False
+    setting: Flag = False
+    calc: Formula | None = None
+    at_most: Formula | None = None
+    at_least: Formula | None = None
+    within: NotNegative = 0.0
+    within_percent: NotNegative = 0.0
 
 
 def _named(column: object) -> object:
@@ -128,6 +155,7 @@ class TableCheck(_Bounded):
     min_rows: Count = 1
     max_rows: AtLeastOne | None = None
     rows: Lines = ()
+    row_count: Formula | None = None
     sorted_desc: Line | None = None
     severity: Severity = Severity.MAJOR
 
@@ -150,6 +178,8 @@ class ListCheck(_Bounded):
     max_items: AtLeastOne | None = None
     after: Line | None = None
     pattern: Pattern | None = None
+    max_width: AtLeastOne | None = None
+    unique: Flag = False
     hint: Hint = ""
     severity: Severity = Severity.MAJOR
 
@@ -165,6 +195,11 @@ class CodeCheck(_Bounded):
     contains_one_of: Lines = ()
     parses_as: Literal["json", "yaml"] | None = None
     required_keys: Lines = ()
+    max_questions: AtLeastOne | None = None
+    platform: Flag = False
+    dates: Lines = ()
+    filled: Lines = ()
+    json_ld: Flag = False
     hint: Hint = ""
     severity: Severity = Severity.MAJOR
 
@@ -188,11 +223,22 @@ class QuotesCheck(Strict):
         return domain.Quotes(**_values(self))
 
 
+class RuleCheck(Strict):
+    says: Line
+    holds: Formula
+    each_row: Lines = ()
+    severity: Severity = Severity.MAJOR
+
+    def make(self) -> domain.Rule:
+        return domain.Rule(**_values(self))
+
+
 class SubsectionRule(Strict):
     title: Line | None = None
     title_pattern: Pattern | None = None
     title_hint: Hint = ""
     hint: Hint = ""
+    customer_facing: Flag = False
     checks: tuple[CheckItem, ...] = ()
 
     @model_validator(mode="after")
@@ -209,6 +255,7 @@ class SubsectionRule(Strict):
 class SubsectionsCheck(_Bounded):
     min_count: Count = 1
     max_count: AtLeastOne | None = None
+    count: Formula | None = None
     each: SubsectionRule | None = None
     titled: tuple[SubsectionRule, ...] = ()
     severity: Severity = Severity.MAJOR
@@ -238,6 +285,7 @@ class CheckItem(Strict):
     code: CodeCheck | None = None
     contains: ContainsCheck | None = None
     quotes: QuotesCheck | None = None
+    rule: RuleCheck | None = None
     subsections: SubsectionsCheck | None = None
 
     @model_validator(mode="after")
@@ -261,6 +309,7 @@ class SectionRule(Strict):
     instead_of: Lines = ()
     optional: Flag = False
     must_contain: Lines = ()
+    customer_facing: Flag = False
     checks: tuple[CheckItem, ...] = ()
 
     def make(self) -> domain.Section:
@@ -297,13 +346,40 @@ class ContractHead(Strict):
     envelope: Flag = True
     words: Words = Field(default_factory=Words)
     unknown_allowed: Flag = False
+    merge_fields: Flag = False
     extra_sections: Count = 2
+
+
+class DimensionRule(Strict):
+    dimension: Line
+    weight: AtLeastOne
+    anchors: dict[int, Line]
+
+    @model_validator(mode="after")
+    def _three_anchors(self) -> Self:
+        if set(self.anchors) != set(SCORES):
+            msg = f"anchors must say what {', '.join(map(str, SCORES))} mean; found {sorted(self.anchors)}"
+            raise wrong(msg, "anchors")
+        return self
+
+    def make(self) -> Dimension:
+        weak, good, excellent = (self.anchors[score] for score in SCORES)
+        return Dimension(name=self.dimension, weight=self.weight, weak=weak, good=good, excellent=excellent)
 
 
 class ContractFile(ContractHead):
     """The whole of contract.yaml."""
 
     sections: Annotated[tuple[SectionRule, ...], Field(min_length=1)]
+    rubric: tuple[DimensionRule, ...] = ()
+
+    @model_validator(mode="after")
+    def _weights_sum(self) -> Self:
+        total = sum(one.weight for one in self.rubric)
+        if self.rubric and total != WEIGHTS_SUM:
+            msg = f"the weights of the rubric sum to {total}; make them {WEIGHTS_SUM}"
+            raise wrong(msg, "rubric")
+        return self
 
     @model_validator(mode="after")
     def _headings_differ(self) -> Self:
@@ -316,6 +392,9 @@ class ContractFile(ContractHead):
                 raise wrong(msg, "sections", index, "heading")
         return self
 
+    def make_rubric(self) -> tuple[Dimension, ...]:
+        return tuple(one.make() for one in self.rubric)
+
     def make(self, skill: str) -> domain.Contract:
         return domain.Contract(
             skill=skill,
@@ -325,62 +404,8 @@ class ContractFile(ContractHead):
             max_words=self.words.max_,
             max_extra_sections=self.extra_sections,
             unknown_allowed=self.unknown_allowed,
+            merge_fields=self.merge_fields,
         )
-
-
-class Frontmatter(Strict):
-    """The head of SKILL.md, after the Agent Skills specification."""
-
-    name: Line
-    description: Line
-    license: Line | None = None
-    compatibility: Line | None = None
-    metadata: dict[str, str] = Field(default_factory=dict)
-    allowed_tools: Line | None = Field(default=None, alias="allowed-tools")
-
-    @model_validator(mode="after")
-    def _within_the_specification(self) -> Self:
-        if not SKILL_NAME.fullmatch(self.name) or len(self.name) > MAX_NAME_CHARS:
-            msg = f"name {self.name!r} must be 1 to {MAX_NAME_CHARS} lowercase letters, digits and single hyphens"
-            raise wrong(msg, "name")
-        if len(self.description) > MAX_DESCRIPTION_CHARS:
-            size = len(self.description)
-            msg = f"description has {size} characters; shorten it to {MAX_DESCRIPTION_CHARS}"
-            raise wrong(msg, "description")
-        return self
-
-
-def table_refs(data: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every `table:` reference in a contract's plain data, with the place it stands at."""
-    if isinstance(data, list):
-        for index, entry in enumerate(data):
-            yield from table_refs(entry, (*at, index))
-    elif isinstance(data, dict):
-        for key, value in data.items():
-            if key == "ref" and isinstance(value, str) and value.startswith(domain.REF_TABLE):
-                yield (*at, key), value
-            yield from table_refs(value, (*at, key))
-
-
-def has_column(contract: domain.Contract, ref: str) -> bool:
-    """Whether a `table:` reference names a table column of the contract."""
-    heading, _, column = ref.removeprefix(domain.REF_TABLE).rpartition(".")
-    return any(
-        section.heading.casefold() == heading.strip().casefold()
-        and column.strip().casefold() in _column_names(section.checks)
-        for section in contract.sections
-    )
-
-
-def _column_names(checks: tuple[domain.Check, ...]) -> set[str]:
-    names: set[str] = set()
-    for check in checks:
-        if isinstance(check, domain.Table):
-            names |= {column.name.casefold() for column in check.columns}
-        elif isinstance(check, domain.Subsections):
-            for kind in (*check.titled, *([check.each] if check.each else [])):
-                names |= _column_names(kind.checks)
-    return names
 
 
 def _checks(items: tuple[CheckItem, ...]) -> tuple[domain.Check, ...]:

@@ -9,15 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marketeer.adapters.team_files.schema import (
-    MAX_NAME_CHARS,
-    SKILL_NAME,
-    ContractFile,
-    ContractHead,
-    Frontmatter,
-    has_column,
-    table_refs,
-)
+from marketeer.adapters.team_files.frontmatter import MAX_NAME_CHARS, SKILL_NAME, Frontmatter
+from marketeer.adapters.team_files.references import dangling
+from marketeer.adapters.team_files.schema import ContractFile, ContractHead
 from marketeer.adapters.team_files.source import Source, TeamFileError, list_folder, parse_yaml, read_text, suggest
 from marketeer.domain.skill import DIRECTOR, FOUNDATION_SKILL, Reference, Skill, SkillInfo
 from marketeer.domain.skill_text import without_template
@@ -26,7 +20,7 @@ HUMAN = "human"
 RESERVED_NAMES = (DIRECTOR, HUMAN)  # a handoff may go to them, so no skill can be called that
 
 _FRONTMATTER = re.compile(r"---[ \t]*\n(.*?)^---[ \t]*$\n?", re.DOTALL | re.MULTILINE)
-_SECTIONS = re.compile(r"^sections:.*?(?=^[^\s#-]|\Z)", re.DOTALL | re.MULTILINE)
+_SECTIONS = re.compile(r"^(?:sections|rubric):.*?(?=^[^\s#-]|\Z)", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +71,11 @@ def _own(path: Path) -> SkillFolder:
 
 
 def read_info(folder: SkillFolder, squads: Collection[str]) -> SkillInfo:
-    """What planning needs. The sections, most of the file, are cut out first; blank lines keep the numbering."""
+    """What planning needs. Sections and rubric, most of the file, are cut out first; blank lines keep the numbering."""
     text, shown = folder.read("contract.yaml")
-    source, data = parse_yaml(_SECTIONS.sub(lambda found: "\n" * found[0].count("\n"), text, count=1), shown)
+    source, data = parse_yaml(_SECTIONS.sub(lambda found: "\n" * found[0].count("\n"), text), shown)
     data.pop("sections", None)
+    data.pop("rubric", None)
     head = source.check(ContractHead, data)
     _check_squad(folder.name, head.squad, squads, source)
     return _info(folder.name, head, _read_instructions(folder)[0])
@@ -92,13 +87,13 @@ def read_skill(folder: SkillFolder, squads: Collection[str]) -> Skill:
     file = source.check(ContractFile, data)
     _check_squad(folder.name, file.squad, squads, source)
     contract = file.make(folder.name)
-    for place, ref in table_refs(data):
-        if not has_column(contract, ref):
-            msg = f"{ref!r} names no table column of this contract; write table:<Section heading>.<Column>"
-            raise source.error(place, msg)
+    for place, problem in dangling(contract, data):
+        raise source.error(place, problem)
     front, body = _read_instructions(folder)
     info = _info(folder.name, file, front)
-    return Skill(info=info, body=body, references=_read_references(folder), contract=contract)
+    return Skill(
+        info=info, body=body, references=_read_references(folder), contract=contract, rubric=file.make_rubric()
+    )
 
 
 def check_neighbours(folders: Mapping[str, SkillFolder], infos: Mapping[str, SkillInfo]) -> None:

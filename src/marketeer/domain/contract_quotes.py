@@ -1,0 +1,107 @@
+"""Quotations: what is attributed to somebody stands word for word in the product context or in an input.
+
+Only words with an attribution count: a headline, a search query or a term in quotation marks quotes nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from marketeer.domain.contract import Facts
+from marketeer.domain.contract_units import Form, Unit, units
+from marketeer.domain.contract_values import shown
+from marketeer.domain.markdown import Outline, same
+from marketeer.domain.review import Finding, Severity
+
+_MIN_WORDS = 4
+_QUOTED = re.compile(r'(?<![\w"])"(?P<text>[^"]{8,600}?)"(?!\w)')
+# What follows a quotation that somebody is said to have spoken.
+_BRACKETS = re.compile(r"\s{0,2}[.,]?\s{0,3}[(\[](?P<who>[^)\]\n]{2,120})[)\]]")
+_DASH = re.compile(
+    r"\s{0,3}[.,]?\s{0,3}(?:\n[>\s]{0,6})?(?:[-~]{1,3}|<br\s*/?>)?\s{0,2}[*_]{0,2}"
+    r"(?P<who>[A-Z][\w.'-]+(?:\s(?:[a-z]{2,3}\s)?[A-Z][\w.'-]*){1,3}[*_]{0,2}\s{0,1},\s{0,2}\w[^\n|]{2,80}"
+    r"|[A-Z][\w'-]+ [A-Z]\.)"
+)
+_SAID = re.compile(r"\s{0,2},?\s{0,2}(?:says|said|told us|writes|wrote|recalls|explains)\b", re.I)
+_SAID_BEFORE = re.compile(
+    r"(?:\b(?:says|said|told us|writes|wrote|according to|in (?:his|her|their) words|customers? (?:say|said)"
+    r"|a customer (?:put it|says|said))\b[^.\n\"]{0,40}[:,]?\s*)$",
+    re.I,
+)
+_SPOKEN = re.compile(
+    r"\b(?:interview\w*|calls?|review\w*|tickets?|survey\w*|customers?|testimonials?|support|verbatim|said|g2|capterra"
+    r"|trustpilot|reddit|user research|customer language|ctx|context|in:|quote|owner|feedback|case study)\b",
+    re.I,
+)
+_NOT_SAID = re.compile(
+    r"\b(?:example|sample|illustrat\w+|draft|proposed|option|new|fictional|not from a customer)\b", re.I
+)
+_GAP = re.compile(r"\s*(?:\.{3}|\u2026|\[\s*(?:\.{3}|\u2026)\s*\]|\([^)]*\.{3}[^)]*\)|\[[^\]]{1,30}\])\s*")
+_LOOSE = re.compile(r"[^\w%$\u20ac\u00a3]+")
+
+
+def quotations(outline: Outline, facts: Facts) -> Iterator[Finding]:
+    """Attributed quotations that no source holds."""
+    if not facts.on_file:
+        return
+    for unit in units(outline.text):
+        if unit.section and (unit.form is not Form.BLOCK or unit.is_customer_block):
+            yield from _of(unit, facts)
+
+
+def _of(unit: Unit, facts: Facts) -> Iterator[Finding]:
+    for text in unit.cells or (unit.text,):
+        clear = same(text)
+        if '"' not in clear:
+            continue
+        for match in _QUOTED.finditer(clear):
+            words = match["text"].strip()
+            if len(words.split()) < _MIN_WORDS or not is_attributed(clear, match, facts):
+                continue
+            if not any(holds_quote(source, words) for source in facts.texts()):
+                wanted = (
+                    "a customer's words only word for word as the product context or an input has them, or no quote"
+                )
+                yield Finding(
+                    section=unit.section,
+                    severity=Severity.CRITICAL,
+                    found=f"nobody on file said {shown(words)}",
+                    wanted=wanted,
+                )
+
+
+def is_attributed(text: str, match: re.Match[str], facts: Facts) -> bool:
+    """Whether the text says that somebody spoke these words."""
+    rest = text[match.end() : match.end() + 200]
+    before = text[max(0, match.start() - 90) : match.start()]
+    brackets = _BRACKETS.match(rest)
+    if brackets:
+        who = brackets["who"]
+        return not _NOT_SAID.search(who) and (bool(_SPOKEN.search(who)) or _names_person(who, facts))
+    if _SAID.match(rest) or _SAID_BEFORE.search(before):
+        return True
+    signed = _DASH.match(rest)
+    return bool(signed and not _NOT_SAID.search(signed["who"]))
+
+
+def _names_person(who: str, facts: Facts) -> bool:
+    names = (persona.partition(",")[0].strip() for persona in facts.personas)
+    return any(re.search(rf"\b{re.escape(name)}\b", who) for name in names if name[:1].isupper())
+
+
+def holds_quote(source: str, quote: str) -> bool:
+    """Whether a source holds the words; marks, spacing and case do not matter, and dots may stand for a gap."""
+    body = _loosened(source)
+    pieces = [_loose(piece) for piece in _GAP.split(same(quote))]
+    return all(piece in body for piece in pieces if piece)
+
+
+@lru_cache(maxsize=64)
+def _loosened(source: str) -> str:
+    return f" {_loose(source)} "
+
+
+def _loose(text: str) -> str:
+    return " ".join(_LOOSE.sub(" ", same(text).casefold()).split())
