@@ -68,7 +68,7 @@ check it against a contract with fields, a table and a list, store it, review it
 happens to real work.
 
 ## Plan
-**Owner:** the founder
+**Owner:** Fieldnod
 **Level:** standard
 
 | Step | Effort | Effect |
@@ -79,8 +79,8 @@ happens to real work.
 
 ## Text
 
-- one point
-- another point
+- Fieldnod for Dana
+- Luis, not JobAnvil
 """
 _BOTTOM = """
 ## Assumptions

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from marketeer.domain.contract import Contract, Facts
-from marketeer.domain.contract_figures import Claim, Kind, Stated, claims, last_number, masked, stated
+from marketeer.domain.contract_figures import Claim, Kind, Stated, claims, last_number, stated
 from marketeer.domain.contract_sections import ASSUMPTIONS, HANDOFF
 from marketeer.domain.contract_tags import CITED, Tag, tags
 from marketeer.domain.contract_units import Form, Places, Unit, places, units
@@ -143,7 +143,7 @@ class _Run:
             for at, tag in enumerate(marks):
                 before = piece[marks[at - 1].end if at else 0 : tag.start]
                 after = piece[tag.end : marks[at + 1].start if at + 1 < len(marks) else len(piece)]
-                self._tag(unit, tag, before if re.search(r"\d", masked(before)) or at else after)
+                self._tag(unit, tag, before if before.strip() else after)
 
     def _tag(self, unit: Unit, tag: Tag, text: str) -> None:
         self._ids(unit, tag)

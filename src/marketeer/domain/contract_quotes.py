@@ -19,16 +19,22 @@ _MIN_WORDS = 4
 _QUOTED = re.compile(r'(?<![\w"])"(?P<text>[^"]{8,600}?)"(?!\w)')
 # What follows a quotation that somebody is said to have spoken.
 _BRACKETS = re.compile(r"\s{0,2}[.,]?\s{0,3}[(\[](?P<who>[^)\]\n]{2,120})[)\]]")
+_NAMED = r"[A-Z][\w.'-]+(?:\s(?:[a-z]{2,3}\s)?[A-Z][\w.'-]*){1,3}[*_]{0,2}\s?,\s{0,2}\w[^\n|]{2,80}"
+_INITIAL = r"[A-Z][\w'-]+ [A-Z]\.(?=[,;\s]|$)"
+# A dash, a line of its own or a break stands between the words and who signed them; an initial needs neither.
 _DASH = re.compile(
-    r"\s{0,3}[.,]?\s{0,3}(?:\n[>\s]{0,6})?(?:[-~]{1,3}|<br\s*/?>)?\s{0,2}[*_]{0,2}"
-    r"(?P<who>[A-Z][\w.'-]+(?:\s(?:[a-z]{2,3}\s)?[A-Z][\w.'-]*){1,3}[*_]{0,2}\s{0,1},\s{0,2}\w[^\n|]{2,80}"
-    r"|[A-Z][\w'-]+ [A-Z]\.)"
+    rf"[\s.,]{{0,3}}(?:(?:\n[>\s]{{0,6}}|<br\s*/?>|[-~]{{1,3}}|\s-)[-~\s]{{0,4}}[*_]{{0,2}}(?P<who>{_NAMED}|{_INITIAL})"
+    rf"|\s{{0,3}}(?P<initial>{_INITIAL}))"
 )
-_SAID = re.compile(r"\s{0,2},?\s{0,2}(?:says|said|told us|writes|wrote|recalls|explains)\b", re.I)
+_VERBS = r"(?:says|said|told us|writes|wrote|recalls|explains)"
+_SAID = re.compile(rf"\s{{0,2}},?\s{{0,2}}{_VERBS}\s+(?:the\s+|a\s+|one\s+|our\s+)?(?P<who>[\w'-]+)", re.I)
 _SAID_BEFORE = re.compile(
-    r"(?:\b(?:says|said|told us|writes|wrote|according to|in (?:his|her|their) words|customers? (?:say|said)"
-    r"|a customer (?:put it|says|said))\b[^.\n\"]{0,40}[:,]?\s*)$",
+    rf"(?P<who>[\w'-]+)\s+(?:{_VERBS}|say|put it|puts it)\b[^.\n\"]{{0,40}}[:,]?\s*$"
+    r"|\bin (?:his|her|their) words[:,]?\s*$",
     re.I,
+)
+_SPEAKERS = re.compile(
+    r"(?:customers?|users?|buyers?|clients?|owners?|contractors?|interviewees?|respondents?|he|she)", re.I
 )
 _SPOKEN = re.compile(
     r"\b(?:interview\w*|calls?|review\w*|tickets?|survey\w*|customers?|testimonials?|support|verbatim|said|g2|capterra"
@@ -80,10 +86,11 @@ def is_attributed(text: str, match: re.Match[str], facts: Facts) -> bool:
     if brackets:
         who = brackets["who"]
         return not _NOT_SAID.search(who) and (bool(_SPOKEN.search(who)) or _names_person(who, facts))
-    if _SAID.match(rest) or _SAID_BEFORE.search(before):
-        return True
+    for said in (_SAID.match(rest), _SAID_BEFORE.search(before)):
+        if said and (said["who"] is None or _SPEAKERS.fullmatch(said["who"]) or _names_person(said["who"], facts)):
+            return True
     signed = _DASH.match(rest)
-    return bool(signed and not _NOT_SAID.search(signed["who"]))
+    return bool(signed and not _NOT_SAID.search(signed["who"] or signed["initial"]))
 
 
 def _names_person(who: str, facts: Facts) -> bool:
