@@ -131,8 +131,10 @@ class Store(Protocol):
 
     async def reviews(self, goal_id: str) -> Sequence[Review]: ...
 
-    async def journal(self, *, goal_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[JournalEntry]:
-        """Entries with a larger id, oldest first."""
+    async def journal(
+        self, *, goal_id: str | None = None, after: int = 0, since: datetime | None = None, limit: int = 1000
+    ) -> Sequence[JournalEntry]:
+        """Entries with a larger id, oldest first; those made `since` then."""
         ...
 
     async def journal_end(self) -> int:

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("reading", "Show goals and their progress, what waits on you, and spend against the budget."),
     "show": ("reading", "Show one goal: plan, tasks, reviews, cost and journal."),
     "follow": ("resuming", "Watch a goal that another process works on."),
+    "journal": ("journal", "Show every change with who and why, follow it, or check that nobody altered it."),
     "resume": ("resuming", "Go on with an unfinished goal, or with all of them."),
     "approvals": ("reading", "List the questions that wait on you."),
     "approve": ("deciding", "Answer a question with yes."),

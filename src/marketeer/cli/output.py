@@ -19,9 +19,9 @@ def prepare_streams() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def say(text: str = "") -> None:
-    """A line of the result, for people."""
-    _write(sys.stdout, f"{text}\n")
+def say(text: str = "") -> bool:
+    """A line of the result, for people. False in the moment in which its reader turns out to have gone."""
+    return _write(sys.stdout, f"{text}\n")
 
 
 def note(text: str) -> None:
@@ -43,12 +43,14 @@ def error_line(text: str) -> None:
     note(f"marketeer: {line}")
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str) -> bool:
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
         _into_nothing(stream)
+        return False
+    return True
 
 
 def _into_nothing(stream: TextIO) -> None:

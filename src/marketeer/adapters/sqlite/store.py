@@ -12,7 +12,7 @@ from pathlib import Path
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite import ledger as ledger_sql
-from marketeer.adapters.sqlite.codec import Codec, time_of
+from marketeer.adapters.sqlite.codec import Codec, time_of, time_text
 from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.thread import Database
 from marketeer.domain.approval import Approval, ApprovalStatus
@@ -184,13 +184,20 @@ class SqliteStore:
 
         return await self._db.read(work)
 
-    async def journal(self, *, goal_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[JournalEntry]:
-        clause = "AND goal_id = :goal_id " if goal_id else ""
+    async def journal(
+        self, *, goal_id: str | None = None, after: int = 0, since: datetime | None = None, limit: int = 1000
+    ) -> Sequence[JournalEntry]:
+        clause = ("AND goal_id = :goal_id " if goal_id else "") + ("AND at >= :since " if since else "")
 
         def work(connection: sqlite3.Connection) -> list[JournalEntry]:
             rows = connection.execute(
                 f"SELECT * FROM journal WHERE entry_id > :after {clause}ORDER BY entry_id LIMIT :limit",
-                {"after": after, "goal_id": goal_id, "limit": limit},
+                {
+                    "after": after,
+                    "goal_id": goal_id,
+                    "since": time_text(since) if since else None,
+                    "limit": limit,
+                },
             )
             return [_entry(row) for row in rows]
 
