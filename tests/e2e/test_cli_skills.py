@@ -112,7 +112,7 @@ def test_mistakes_are_told_all_at_once_with_file_line_and_remedy(inside: Inside,
     result = inside("skills", "validate", "--json")
     found = {problem["problem"]: problem for problem in result.document["problems"]}
     unknown = found["no skill 'copywritting' for upstream; did you mean 'copywriting'?"]
-    assert (unknown["line"], unknown["file"]) == (at["copywritting"], f"team/skills/{NAME}/contract.yaml")
+    assert (unknown["line"], unknown["file"]) == (at["copywritting"], f"workspace/team/skills/{NAME}/contract.yaml")
     assert any("no section 'Persona' in the product context; did you mean 'Personas'?" in what for what in found)
     assert result.document["ok"] is False
 

@@ -32,7 +32,7 @@ from marketeer.runtime import load_workspace_team
 from marketeer.settings import editor_command
 
 DRAFT_PATH = "context/product-marketing-context.draft.md"
-NAMED_SKILLS = 3
+NAMED_SKILLS = 2
 
 context = command_group("context", "Show, check or change what is known about your product.")
 
@@ -169,7 +169,7 @@ def _check_lines(
         lines += ["", "Not in the form that specialists look for:"]
         lines += [f"  {_finding_line(finding)}" for finding in found]
     if open_gaps or found:
-        lines += ["", f"Change it with `{call.command('context edit')}`, or edit the file: your version wins."]
+        lines += ["", f"Change it with `{call.command('context edit')}`, or edit the file."]
     return lines
 
 

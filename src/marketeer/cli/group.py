@@ -26,6 +26,12 @@ class CommandGroup(TyperGroup):
             raise UsageError(msg)
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer's signature
+        """Whole summaries, where typer would cut them."""
+        with formatter.section("Commands"):
+            rows = [(name, (command.help or "").partition("\n")[0]) for name, command in self.commands.items()]
+            formatter.write_dl(rows)
+
 
 def command_group(name: str, summary: str) -> typer.Typer:
     """An empty group; its callback runs when it is called alone."""

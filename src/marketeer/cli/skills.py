@@ -172,15 +172,20 @@ def validate(
     """Check skill folders, and say of each mistake where it is and what to do."""
     call = called(workspace, as_json=as_json)
     team = load_workspace_team(call.settings, checked=False)
-    more = _folders_at(folder) if folder is not None else {}
-    names = tuple(more) or tuple(team.skill_names())
-    fixed = _fix(team, more or {name: team.folder(name) for name in team.own_skills()}) if fix else []
+    # The user's own folders are named by their path from here, as an editor would open them.
+    more = _folders_at(folder) if folder is not None else folders_below(_own_skills(call))
+    names = tuple(more) if folder is not None else tuple(team.skill_names())
+    fixed = _fix(team, more) if fix else []
     problems, notes = _inspect(call, team, more, names)
     if as_json:
         output.document(_findings(names, fixed, problems, notes))
     else:
         _say_findings(names, fixed, problems, notes)
     return 2 if problems else 0
+
+
+def _own_skills(call: Call) -> Path:
+    return Path(text.shown_path(FileWorkspace(call.settings.workspace_dir).team_path / "skills"))
 
 
 def _folders_at(folder: str) -> dict[str, SkillFolder]:

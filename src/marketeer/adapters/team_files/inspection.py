@@ -28,7 +28,6 @@ from marketeer.domain.usage import token_estimate
 MAX_LINES = 500
 MAX_TOKENS = 5_000
 EXAMPLE_INPUTS = "examples/inputs"
-FIX = "run `marketeer skills validate --fix`"
 
 _MENTION = re.compile(r"(?<![\w/.])(?P<path>(?:references|examples)/[\w./-]*\w\.\w+)")
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)(?P<path>[^)\s#]+)[^)]*\)")
@@ -176,9 +175,9 @@ def _size(text: str, shown: str) -> Iterator[TeamFileError]:
 
 def _template(skill: Skill, text: str, shown: str) -> Iterator[TeamFileError]:
     said = {
-        TemplateState.STALE: f"the output template differs from contract.yaml; {FIX}",
-        TemplateState.ABSENT: f"the output template is missing; {FIX}",
-        TemplateState.BROKEN: f"the template's markers are no pair; delete them and what is between, then {FIX}",
+        TemplateState.STALE: "the output template differs from contract.yaml; add --fix to renew it",
+        TemplateState.ABSENT: "the output template is missing; add --fix to put it in",
+        TemplateState.BROKEN: "the template's markers are no pair; delete them and what is between, then add --fix",
     }
     state = template_state(text, skill.contract)
     if state in said:
