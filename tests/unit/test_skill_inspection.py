@@ -42,7 +42,10 @@ None
 |---|---|---|
 | human | the notes | Draft |
 """
-DRAFT = "Dana tells how a verbal yes was denied weeks later. " * 12
+DRAFT = (
+    "Dana tells how a verbal yes was denied weeks later, and how Fieldnod ended that. Luis used to write extras on "
+    "plywood; JobAnvil asked his clients for a login, and Fieldnod does not. "
+) * 5
 
 
 @pytest.fixture

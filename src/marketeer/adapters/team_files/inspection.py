@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from marketeer.adapters.team_files.schema import ContractFile
@@ -100,9 +100,12 @@ class Inspector:
             yield from self._example(skill, text, shown, inputs)
 
     def _example(self, skill: Skill, text: str, shown: str, inputs: Mapping[str, str]) -> Iterator[TeamFileError]:
-        # The product context is its own source of facts.
-        context = text if skill.info.name == FOUNDATION_SKILL else self.context
-        facts = facts_of(parse_context(context), registry=frozenset(self.folders), sources=inputs)
+        registry = frozenset(self.folders)
+        if skill.info.name == FOUNDATION_SKILL:
+            # The product context is its own source of names, and none of figures.
+            facts = replace(facts_of(parse_context(text), registry=registry, sources=inputs), context=None)
+        else:
+            facts = facts_of(parse_context(self.context), registry=registry, sources=inputs)
         for finding in check(skill.contract, text, facts).findings:
             if finding.severity is not Severity.MINOR:
                 where = f"in `## {finding.section}`: " if finding.section else ""
