@@ -158,7 +158,7 @@ def _check_lines(
     product = parse_context(held.content).product or "a product without a name"
     lines = [f"The context of {product}, {_described(held)}", ""]
     rows = [("SECTION", "STATE", "OPEN")]
-    rows += [(gap.heading, gap.state.value, ", ".join(gap.open)) for gap in gaps]
+    rows += [(gap.heading, gap.state.value, _open(gap)) for gap in gaps]
     lines += text.table(rows)
     open_gaps = [gap for gap in gaps if gap.state is not SectionState.KNOWN]
     lines += ["", f"{len(gaps) - len(open_gaps)} of {len(gaps)} sections are known."]
@@ -171,6 +171,11 @@ def _check_lines(
     if open_gaps or found:
         lines += ["", f"Change it with `{call.command('context edit')}`, or edit the file."]
     return lines
+
+
+def _open(gap: SectionGap) -> str:
+    """Where all of it is open, the state says so."""
+    return ", ".join(gap.open) if gap.state is SectionState.THIN else ""
 
 
 def _named(names: Sequence[str]) -> str:

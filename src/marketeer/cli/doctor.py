@@ -153,12 +153,12 @@ def _team_files(call: Call) -> Iterator[Check]:
 def _context(call: Call) -> Iterator[Check]:
     path: Path = call.settings.workspace_dir / CONTEXT_PATH
     if not path.is_file():
-        remedy = f"write {text.shown_path(path)}, or let the first goal draft it"
+        remedy = f"write one with `{call.command('context edit')}`, or let the first goal draft it"
         yield Check(name="context", state=State.MISSING, found="there is no product context", remedy=remedy)
         return
     context = parse_context(path.read_text("utf-8", errors="replace"))
     if context.unknown_sections:
-        remedy = "fill them in: every deliverable rests on them"
+        remedy = f"every deliverable rests on them: `{call.command('context check')}` says whom it costs"
         found = f"unknown or empty: {', '.join(context.unknown_sections)}"
         yield Check(name="context", state=State.MISSING, found=found, remedy=remedy)
     else:

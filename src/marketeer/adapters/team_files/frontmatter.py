@@ -12,6 +12,7 @@ from marketeer.adapters.team_files.source import Strict, wrong
 SKILL_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_NAME_CHARS = 64
 MAX_DESCRIPTION_CHARS = 1024
+MAX_COMPATIBILITY_CHARS = 500
 
 Line = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
 
@@ -35,4 +36,7 @@ class Frontmatter(Strict):
             size = len(self.description)
             msg = f"description has {size} characters; shorten it to {MAX_DESCRIPTION_CHARS}"
             raise wrong(msg, "description")
+        if len(self.compatibility or "") > MAX_COMPATIBILITY_CHARS:
+            msg = f"compatibility is too long; shorten it to {MAX_COMPATIBILITY_CHARS} characters"
+            raise wrong(msg, "compatibility")
         return self
