@@ -6,27 +6,20 @@ a command that merely reads has no logger. Ids are bound once per work item with
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from urllib.parse import quote
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-MASK = "***"
+from marketeer.masking import MASK, Masking
 
 _OUR_ROOT = "marketeer"
 # Written by structlog itself, so no secret can be in them, and a secret such as "1" must not break them.
 _MACHINE_MADE = ("timestamp", "level")
 _SECRET_KEY = re.compile(r"(^|[_-])(api[_-]?key|password|secret|token|authorization)$", re.IGNORECASE)
-_SECRET_TEXT = (
-    (re.compile(r"(?<![A-Za-z0-9])(?:sk-|whsec_)[\w+/=-]{6,}"), MASK),
-    (re.compile(r"\b(Bearer)\s+[^\s\"',]+", re.IGNORECASE), rf"\1 {MASK}"),
-    (re.compile(r"://[^/@\s]+@"), f"://{MASK}@"),
-)
 _MAX_DEPTH = 8
 
 # What happens to an event before it is known who shows it; the same for our events and those of libraries.
@@ -42,24 +35,13 @@ class SecretMasker:
     """A structlog processor that masks known secrets, and what looks like one, anywhere in the event."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        spellings = {spelling for secret in secrets if secret for spelling in _spellings(secret)}
-        # longest first, so that a secret which is part of another leaves no rest of it behind
-        ordered = sorted(spellings, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self.text = Masking(secrets)
 
     def __call__(self, logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:  # noqa: ARG002 - structlog's signature
         return {
             self.text(str(key)): value if key in _MACHINE_MADE else self._entry(str(key), value, 0)
             for key, value in event_dict.items()
         }
-
-    def text(self, text: str) -> str:
-        """`text` without its secrets."""
-        if self._known is not None:
-            text = self._known.sub(MASK, text)
-        for pattern, replacement in _SECRET_TEXT:
-            text = pattern.sub(replacement, text)
-        return text
 
     def _entry(self, key: str, value: object, depth: int) -> object:
         if _SECRET_KEY.search(key) and value is not None:
@@ -162,8 +144,3 @@ def _formatter(secrets: Sequence[str], *, pretty: bool) -> logging.Formatter:
             renderer,
         ],
     )
-
-
-def _spellings(secret: str) -> tuple[str, ...]:
-    """The secret as it may stand in a text: plain, inside an address, inside JSON, inside a repr."""
-    return secret, quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]

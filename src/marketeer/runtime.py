@@ -25,6 +25,7 @@ from marketeer.domain.errors import ConfigurationError, UsageError, WorkspaceBus
 from marketeer.domain.outcome import CancelAsked, Decided, PauseAsked, RedoAsked, UnpauseAsked
 from marketeer.domain.usage import Tier
 from marketeer.domain.work import Scope
+from marketeer.masking import Masking
 from marketeer.ports import Clock, ModelClient
 
 if TYPE_CHECKING:  # what start-up must not pay for
@@ -273,7 +274,10 @@ class Office:
             clock=clock,
             api=api,
             options=WorkerOptions(
-                owner=owner, max_parallel=settings.max_parallel_agents, lease_s=settings.marketeer_lease_s
+                owner=owner,
+                max_parallel=settings.max_parallel_agents,
+                lease_s=settings.marketeer_lease_s,
+                masked=Masking(settings.secrets()),
             ),
         )
         return Session(
@@ -330,6 +334,7 @@ def claude_model(settings: Settings, clock: Clock) -> ClaudeModel:
         base_url=settings.anthropic_base_url,
         clock=clock,
         max_parallel=settings.max_parallel_agents,
+        masked=Masking(settings.secrets()),
     )
 
 

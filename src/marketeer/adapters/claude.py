@@ -119,13 +119,22 @@ class ClaudeModel:
 
     `base_url` None means Anthropic's own. At most `max_parallel` calls run at once, fewer after a rate limit; a call
     that waits for its turn longer than half of its `timeout_s` is given up unsent, so that none is sent which then
-    would run out of time, paid for and lost.
+    would run out of time, paid for and lost. `masked` takes secrets out of what the other side says of errors.
     """
 
-    def __init__(self, *, api_key: str, base_url: str | None, clock: Clock, max_parallel: int) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str | None,
+        clock: Clock,
+        max_parallel: int,
+        masked: Callable[[str], str] = str,
+    ) -> None:
         self._api_key = api_key.strip()
         self._base_url = (base_url or "").strip() or DEFAULT_BASE_URL
         self._clock = clock
+        self._masked = masked
         self._limit = AdaptiveLimit(max_parallel)
         self._turns = _Turns(self._limit)
         self._opening = asyncio.Lock()
@@ -199,11 +208,11 @@ class ClaudeModel:
             raise _BrokenOff(msg)
         progress.report(answer.chars, last=True)
         return ModelResponse(
-            text=_encodable("".join(answer.texts)),
-            stop_reason=answer.stop_reason,
+            text=self._keyless(_encodable("".join(answer.texts))),
+            stop_reason=self._keyless(answer.stop_reason),
             usage=usage_of(answer.usage),
-            model=answer.model or request.model.model_id,
-            request_id=stream.response.headers.get("request-id"),
+            model=self._keyless(answer.model) or request.model.model_id,
+            request_id=self._keyless(stream.response.headers.get("request-id")),
             latency_s=self._clock.monotonic() - began,
         )
 
@@ -255,8 +264,12 @@ class ClaudeModel:
     def _said(self, exc: BaseException) -> str:
         """The other side's words: one line, not too long, and without the key should they repeat it."""
         words = getattr(exc, "api_message", None) or str(exc) or type(exc).__name__
-        line = " ".join(str(words).replace(self._api_key, "[key]").split())
+        line = " ".join(self._masked(self._keyless(str(words))).split())
         return line if len(line) <= MAX_MESSAGE_CHARS else line[: MAX_MESSAGE_CHARS - 1] + "…"
+
+    def _keyless(self, said: T) -> T:
+        """What the other side says is stored and shown, and a proxy may repeat what it was sent."""
+        return said.replace(self._api_key, "[key]") if isinstance(said, str) else said  # type: ignore[return-value]
 
     @property
     def _host(self) -> str:
@@ -488,7 +501,8 @@ def _make_client(api_key: str, base_url: str) -> anthropic.AsyncAnthropic:
         api_key=api_key,
         base_url=base_url,
         max_retries=0,
-        open_telemetry={},  # else the environment could have prompts written into traces
+        # We trace our calls ourselves: the SDK's spans would count them twice, and could hold prompts.
+        open_telemetry=False,
         http_client=anthropic.DefaultAsyncHttpxClient(
             event_hooks={"request": [keep_ours]},
             follow_redirects=False,  # the key is for this host alone

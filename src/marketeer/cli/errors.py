@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from marketeer.cli import output
 from marketeer.domain.errors import ConfigurationError, MarketeerError, UsageError
+from marketeer.masking import Masking
 
 FAILED = 1
 USAGE = 2
@@ -63,14 +65,15 @@ def code_of(error: BaseException) -> int:
 
 
 def report(error: BaseException, *, as_json: bool) -> int:
-    """Say what went wrong; returns the exit code."""
+    """Say what went wrong, without secrets that may be part of it; returns the exit code."""
     error = innermost(error)
-    line = _line(error)
+    masked = _masking()
+    line = masked(_line(error))
     if as_json:
         found = error.document if isinstance(error, GoalTrouble) else NO_GOAL_DOCUMENT
         output.document({**found, "error": line})
     if not isinstance(error, MarketeerError) and _wants_traceback():
-        output.note("".join(traceback.format_exception(error)).rstrip())
+        output.note(masked("".join(traceback.format_exception(error)).rstrip()))
     output.error_line(line)
     return code_of(error)
 
@@ -92,6 +95,15 @@ def _line(error: BaseException) -> str:
         return f"{error.strerror or error}{f': {error.filename!r}' if error.filename else ''}; mend that and try again"
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return f"unexpected {what}; nothing stored is lost, run it again with LOG_LEVEL=debug to see where it happened"
+
+
+def _masking() -> Masking:
+    """Of the secrets of the settings; while nobody has read those, and when they are wrong, of what looks like one."""
+    settings = sys.modules.get("marketeer.settings")
+    try:
+        return Masking(settings.load_settings().secrets()) if settings else Masking()
+    except ConfigurationError:
+        return Masking()
 
 
 def _wants_traceback() -> bool:

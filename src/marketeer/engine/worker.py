@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -48,11 +49,12 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
-    """`owner` names this process in leases; times are seconds."""
+    """`owner` names this process in leases; times are seconds. `masked` takes secrets out of what errors say."""
 
     owner: str
     max_parallel: int
     lease_s: float
+    masked: Callable[[str], str]
 
 
 class Worker:
@@ -157,7 +159,8 @@ class Worker:
             # Not claimed, so the sweep brings it again; or not reported, so it is done again when its lease ends.
             self.patience.met(exc)
         except Exception:
-            log.exception("item_crashed", item=item_id)
+            known = {"goal_id": item.goal_id, "task_id": item.task_id} if item is not None else {}
+            log.exception("item_crashed", item=item_id, **known)
 
     async def _work(self, item: WorkItem) -> WorkItem | None:
         with structlog.contextvars.bound_contextvars(
@@ -192,9 +195,10 @@ class Worker:
         item = self._progress.item(item_id) or await self._store.work_item(item_id)
         if item is None:
             return None
-        log.debug("item_dequeued", item=item_id)
         claimed = Claimed(item_id=item_id, owner=self._options.owner, lease_until=self._lease_end())
-        return self._given(await self._progress.apply(item.goal_id, claimed))
+        with structlog.contextvars.bound_contextvars(item=item_id, goal_id=item.goal_id, task_id=item.task_id):
+            log.debug("item_dequeued")
+            return self._given(await self._progress.apply(item.goal_id, claimed))
 
     def _lease_end(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self._options.lease_s)
@@ -245,35 +249,37 @@ class Worker:
 
     def _outcome_of(self, item: WorkItem, exc: Exception) -> Outcome | None:
         ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
+        # from here on its words are kept: in the journal, in questions and in reports
+        said = self._options.masked(str(exc))
         match exc:
             case StaleClaim():
                 log.warning("claim_stale", error=str(exc))
                 return None
             case CapReached():
-                return OverBudget(item=ref, scope=exc.scope, reason=str(exc), until=exc.until, ask_usd=exc.ask_usd)
+                return OverBudget(item=ref, scope=exc.scope, reason=said, until=exc.until, ask_usd=exc.ask_usd)
             case UsageError():
                 log.warning("stopped_by_configuration", error=str(exc))
                 self.stop(exc)
-                return HandedBack(item=ref, reason=str(exc))
+                return HandedBack(item=ref, reason=said)
             case StoreUnavailable():
                 self.patience.met(exc)
-                return HandedBack(item=ref, reason=str(exc))
+                return HandedBack(item=ref, reason=said)
             case TransientError():
-                return self._transient(ref, exc)
+                return self._transient(ref, exc, said)
             case PermanentError() | MarketeerError():
                 log.warning("item_failed", error=str(exc), error_type=type(exc).__name__)
-                return Failed(item=ref, kind=FailureKind.PERMANENT, error=str(exc))
+                return Failed(item=ref, kind=FailureKind.PERMANENT, error=said)
             case _:
                 log.error("item_failed_unexpectedly", exc_info=exc)
-                error = f"unexpected {type(exc).__name__}: {exc}"
+                error = f"unexpected {type(exc).__name__}: {said}"
                 return Failed(item=ref, kind=FailureKind.PERMANENT, error=error)
 
-    def _transient(self, ref: ItemRef, exc: TransientError) -> Failed:
+    def _transient(self, ref: ItemRef, exc: TransientError, said: str) -> Failed:
         down = isinstance(exc, ApiUnavailable) and self._api.is_down
-        log.warning("item_failed", error=str(exc), retry_after_s=exc.retry_after_s, api_down=down)
+        log.warning("item_failed", error=said, retry_after_s=exc.retry_after_s, api_down=down)
         return Failed(
             item=ref,
             kind=FailureKind.OUTAGE if down else FailureKind.TRANSIENT,
-            error=str(exc),
+            error=said,
             retry_after_s=exc.retry_after_s,
         )
