@@ -22,7 +22,7 @@ from marketeer.domain.review import Review
 from marketeer.domain.skill import Skill, SkillInfo
 from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import Task
-from marketeer.domain.usage import ModelSpec, Tier, Usage
+from marketeer.domain.usage import CacheTime, ModelSpec, Tier, Usage, worst_usage
 from marketeer.domain.work import Scope, WorkItem
 
 
@@ -242,7 +242,7 @@ class PromptBlock:
     """One text block of the system prompt. `cache` sets a breakpoint behind it."""
 
     text: str
-    cache: Literal["5m", "1h"] | None = None
+    cache: CacheTime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +273,11 @@ class ModelRequest:
     timeout_s: float
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     material: Material | None = None
+
+    def worst_case(self) -> Usage:
+        """The most it can use."""
+        parts = [(block.text, block.cache) for block in self.system]
+        return worst_usage([*parts, (self.user, None)], max_output_tokens=self.max_output_tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

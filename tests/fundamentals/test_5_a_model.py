@@ -6,6 +6,7 @@ from functools import cache
 
 from marketeer.adapters.rehearsal import RehearsalModel
 from marketeer.adapters.team_files import FileTeam, load_team
+from marketeer.domain.usage import Usage
 from marketeer.ports import Material, ModelClient, ModelRequest, PromptBlock
 from marketeer.testing import FakeClock, ScriptedModel
 
@@ -63,7 +64,7 @@ async def test_tokens_have_a_price_and_a_bill_is_exact() -> None:
     cost = model.cost_usd(response.usage)
 
     assert cost == model.price.cost_usd(response.usage) > 0
-    assert cost < model.worst_case_usd(input_token_bound=20_000, max_output_tokens=8_000)
+    assert cost < model.worst_case_usd(Usage(input_tokens=20_000, output_tokens=8_000))
 
 
 async def test_another_model_takes_its_place_without_anybody_noticing() -> None:

@@ -14,7 +14,6 @@ from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.ledger import Caps, Refused, Reservation, month_key
 from marketeer.domain.task import WAITS_FOR_BUDGET, TaskStatus
-from marketeer.domain.usage import token_bound
 from marketeer.engine import ledger as ledger_module
 from marketeer.ports import ModelRequest
 from marketeer.runtime import Office
@@ -49,8 +48,7 @@ CENT = Decimal("0.01")
 
 
 def worst_case(request: ModelRequest) -> Decimal:
-    bound = token_bound(*(block.text for block in request.system), request.user)
-    return request.model.worst_case_usd(input_token_bound=bound, max_output_tokens=request.max_output_tokens)
+    return request.model.worst_case_usd(request.worst_case())
 
 
 async def _question(office: Office, goal: Goal) -> str:

@@ -22,7 +22,8 @@ from marketeer.engine.prompts import PromptParts, system_blocks, user_message
 from marketeer.ports import Material, Team
 from marketeer.testing.answers import Asked, material_of, plain_answer
 from marketeer.testing.clock import FakeClock
-from marketeer.testing.fake_claude import FakeClaude, PromptCache, cost_usd
+from marketeer.testing.fake_cache import PromptCache
+from marketeer.testing.fake_claude import FakeClaude, cost_usd
 from marketeer.testing.fake_reply import Tokens
 from marketeer.testing.faults import Fault, FaultKind, always, at_random, load_script, scripted
 
@@ -257,27 +258,34 @@ async def test_a_prompt_that_names_no_skill_is_answered_with_plain_text() -> Non
 # -- cache and bill -------------------------------------------------------------------------------------------------
 
 
+def count(cache: PromptCache, model: str, parts: list[tuple[str, str | None]]) -> Tokens:
+    """Of a request whose answer begins at once."""
+    prompt = cache.look(model, parts)
+    cache.keep(prompt)
+    return prompt.tokens
+
+
 def test_a_prefix_is_written_then_read_until_it_expires() -> None:
     clock = FakeClock()
     cache = PromptCache(clock.monotonic)
     parts = [(LONG, "5m"), ("question", None)]
-    assert cache.count("m", parts) == Tokens(input=2, cache_write_5m=512)
+    assert count(cache, "m", parts) == Tokens(input=2, cache_write_5m=512)
     clock.advance(299)
-    assert cache.count("m", parts) == Tokens(input=2, cache_read=512)
+    assert count(cache, "m", parts) == Tokens(input=2, cache_read=512)
     clock.advance(299)  # reading has kept it alive
-    assert cache.count("m", parts) == Tokens(input=2, cache_read=512)
+    assert count(cache, "m", parts) == Tokens(input=2, cache_read=512)
     clock.advance(301)
-    assert cache.count("m", parts) == Tokens(input=2, cache_write_5m=512)
+    assert count(cache, "m", parts) == Tokens(input=2, cache_write_5m=512)
 
 
 def test_an_hours_prefix_outlives_five_minutes_and_what_follows_is_written_for_its_own_time() -> None:
     clock = FakeClock()
     cache = PromptCache(clock.monotonic)
     parts = [(LONG, "1h"), (LONG, "5m"), ("q", None)]
-    assert cache.count("m", parts) == Tokens(input=1, cache_write_1h=512, cache_write_5m=512)
+    assert count(cache, "m", parts) == Tokens(input=1, cache_write_1h=512, cache_write_5m=512)
     clock.advance(1_000)
-    assert cache.count("m", parts) == Tokens(input=1, cache_read=512, cache_write_5m=512)
-    assert cache.count("m", parts) == Tokens(input=1, cache_read=1_024)
+    assert count(cache, "m", parts) == Tokens(input=1, cache_read=512, cache_write_5m=512)
+    assert count(cache, "m", parts) == Tokens(input=1, cache_read=1_024)
 
 
 @pytest.mark.parametrize(
@@ -291,16 +299,41 @@ def test_an_hours_prefix_outlives_five_minutes_and_what_follows_is_written_for_i
 def test_nothing_is_cached_silently(parts: list[tuple[str, str | None]]) -> None:
     cache = PromptCache(FakeClock().monotonic)
     for _ in range(2):
-        tokens = cache.count("m", parts)
+        tokens = count(cache, "m", parts)
         assert (tokens.cache_read, tokens.cache_write_5m) == (0, 0)
+
+
+def test_requests_side_by_side_all_write_and_the_next_one_reads() -> None:
+    cache = PromptCache(FakeClock().monotonic)
+    parts: list[tuple[str, str | None]] = [(LONG, "5m"), ("q", None)]
+    together = [cache.look("m", parts) for _ in range(3)]
+    assert [prompt.tokens.cache_write_5m for prompt in together] == [512] * 3
+    for prompt in together:
+        cache.keep(prompt)
+    assert cache.look("m", parts).tokens.cache_read == 512
+
+
+def test_a_request_that_gets_no_answer_leaves_nothing_in_the_cache() -> None:
+    cache = PromptCache(FakeClock().monotonic)
+    cache.look("m", [(LONG, "5m"), ("q", None)])
+    assert cache.look("m", [(LONG, "5m"), ("q", None)]).tokens.cache_read == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "least"), [("claude-opus-5-5", 512), ("claude-sonnet-4-6", 1_024), ("claude-haiku-4-5", 4_096)]
+)
+def test_each_model_has_a_least_size_of_what_it_caches(model: str, least: int) -> None:
+    cache = PromptCache(FakeClock().monotonic)
+    assert count(cache, model, [("x" * 4 * (least - 1), "5m"), ("q", None)]).cache_write_5m == 0
+    assert count(cache, model, [("x" * 4 * least, "5m"), ("q", None)]).cache_write_5m == least
 
 
 def test_a_prefix_must_agree_in_every_byte_and_in_the_model() -> None:
     cache = PromptCache(FakeClock().monotonic)
-    cache.count("m", [(LONG, "5m")])
-    assert cache.count("m", [("y" + LONG[1:], "5m")]).cache_read == 0
-    assert cache.count("n", [(LONG, "5m")]).cache_read == 0
-    assert cache.count("m", [(LONG[:4], None), (LONG[4:], "5m")]).cache_read == 0
+    count(cache, "m", [(LONG, "5m")])
+    assert count(cache, "m", [("y" + LONG[1:], "5m")]).cache_read == 0
+    assert count(cache, "n", [(LONG, "5m")]).cache_read == 0
+    assert count(cache, "m", [(LONG[:4], None), (LONG[4:], "5m")]).cache_read == 0
 
 
 @pytest.mark.parametrize(

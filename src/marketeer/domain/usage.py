@@ -5,15 +5,24 @@ Prices are US dollars per million tokens; costs are Decimal US dollars in whole 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from functools import lru_cache
+from typing import Literal
 
 MICRO = Decimal("0.000001")
 CENT = Decimal("0.01")
 MILLION = Decimal(1_000_000)
 # Roles, block boundaries and the request's own frame, which no text of ours shows.
 FRAME_TOKENS = 512
+# Prompts share their beginnings, and measuring a long one that is not plain ASCII takes a while.
+REMEMBERED_TEXTS = 64
+
+# How long what lies before a cache breakpoint is kept.
+CacheTime = Literal["5m", "1h"]
 
 
 class Tier(StrEnum):
@@ -68,9 +77,10 @@ class Price:
         ) / MILLION
         return dollars.quantize(MICRO, rounding=ROUND_HALF_UP)
 
-    @property
-    def dearest_input(self) -> Decimal:
-        return max(self.input, self.cache_write_5m, self.cache_write_1h, self.cache_read)
+    def at_worst(self) -> Price:
+        """Each kind at the dearest rate its tokens can come to: what may be written may also be read, or neither."""
+        write_5m = max(self.cache_write_5m, self.cache_read, self.input)
+        return replace(self, cache_write_5m=write_5m, cache_write_1h=max(self.cache_write_1h, write_5m))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +105,56 @@ class ModelSpec:
         """What a call cost, exact to the micro-dollar."""
         return self.price_for(usage.total_input_tokens).cost_usd(usage)
 
-    def worst_case_usd(self, *, input_token_bound: int, max_output_tokens: int) -> Decimal:
-        """The most a call can cost: every input token at the dearest input rate, the whole output limit used."""
-        price = self.price_for(input_token_bound)
-        dollars = (input_token_bound * price.dearest_input + max_output_tokens * price.output) / MILLION
-        return dollars.quantize(MICRO, rounding=ROUND_HALF_UP)
+    def worst_case_usd(self, bound: Usage) -> Decimal:
+        """The most a call can cost whose tokens are no more than these (see `worst_usage`)."""
+        return self.price_for(bound.total_input_tokens).at_worst().cost_usd(bound)
+
+    def uncached_usd(self, usage: Usage) -> Decimal:
+        """What the same call would have cost without a cache."""
+        return self.cost_usd(Usage(input_tokens=usage.total_input_tokens, output_tokens=usage.output_tokens))
+
+
+def worst_usage(parts: Iterable[tuple[str, CacheTime | None]], *, max_output_tokens: int) -> Usage:
+    """Upper bounds of what a call can use, by the dearest kind each token can be billed as.
+
+    `parts` are the prompt's texts in order, each with the time to live of the breakpoint behind it, if there is one:
+    what lies before a breakpoint may be written to the cache for that time. The output limit includes thinking.
+    """
+    bounds: dict[CacheTime | None, int] = {"1h": 0, "5m": 0, None: 0}
+    open_tokens = 0
+    for text, cache_time in parts:
+        open_tokens += text_bound(text)
+        if cache_time is not None:
+            bounds[cache_time] += open_tokens
+            open_tokens = 0
+    bounds[None] = open_tokens
+    dearest: CacheTime | None = next((kind for kind in ("1h", "5m") if bounds[kind]), None)
+    bounds[dearest] += FRAME_TOKENS
+    return Usage(
+        input_tokens=bounds[None],
+        cache_write_5m_tokens=bounds["5m"],
+        cache_write_1h_tokens=bounds["1h"],
+        output_tokens=max_output_tokens,
+    )
 
 
 def token_bound(*texts: str) -> int:
-    """An upper bound on the input tokens of `texts` without a tokenizer: a token is at least one byte of UTF-8."""
-    return sum(len(text.encode()) for text in texts) + FRAME_TOKENS
+    """An upper bound on the input tokens of a request with these texts."""
+    return sum(map(text_bound, texts)) + FRAME_TOKENS
+
+
+@lru_cache(maxsize=REMEMBERED_TEXTS)
+def text_bound(text: str) -> int:
+    """An upper bound on the tokens of a text, without a tokenizer.
+
+    A tokenizer that works on UTF-8 gives every token at least one byte, so there are no more tokens than bytes. One
+    that normalises first (NFKC, say, which turns a single sign of three bytes into eighteen letters) gives every token
+    at least one byte of what that makes. The larger of both holds for either.
+    """
+    if text.isascii():
+        return len(text)
+    plain = len(text.encode("utf-8", "surrogatepass"))
+    return max(plain, len(unicodedata.normalize("NFKC", text).encode("utf-8", "surrogatepass")))
 
 
 def token_estimate(text: str) -> int:

@@ -23,7 +23,7 @@ from marketeer.domain.errors import (
 )
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call, Caps, Refused, Reservation, estimate, month_key
-from marketeer.domain.usage import CENT, Tier, Usage, dollars, token_bound
+from marketeer.domain.usage import CENT, Tier, Usage, dollars
 from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.patience import keep_trying
@@ -194,8 +194,7 @@ class Ledger:
     def _reservation(
         self, request: ModelRequest, *, goal: Goal, item: WorkItem, skill: str | None, tier: Tier
     ) -> Reservation:
-        bound = token_bound(*(block.text for block in request.system), request.user)
-        amount = request.model.worst_case_usd(input_token_bound=bound, max_output_tokens=request.max_output_tokens)
+        amount = request.model.worst_case_usd(request.worst_case())
         return Reservation(
             call_id=request.call_id,
             goal_id=goal.goal_id,

@@ -26,6 +26,7 @@ from typing import Any, Self, TypedDict
 
 from marketeer.testing import fake_http, fake_reply, fake_request
 from marketeer.testing.answers import Answer, Asked, RehearsedAnswers, plain_answer
+from marketeer.testing.fake_cache import Prompt, PromptCache
 from marketeer.testing.fake_http import HttpRequest
 from marketeer.testing.fake_reply import Event, Plain, Tokens
 from marketeer.testing.faults import Fault, FaultKind, Faults, load_script, no_faults
@@ -45,8 +46,6 @@ PRICES: Mapping[str, tuple[str, str, str, str, str]] = {
 LONG_PROMPTS: Mapping[str, tuple[int, tuple[str, str, str, str, str]]] = {
     "claude-haiku-5-5": (100_000, ("0.50", "2.50", "0.625", "1.00", "0.05")),
 }
-MIN_CACHED_TOKENS = 512
-TTL_S = {"5m": 300.0, "1h": 3600.0}
 REQUEST_LIMIT = 4_000
 TOKEN_LIMIT = 10_000_000
 # Connections that may knock at the same moment; with fewer the kernel lets the rest wait a second.
@@ -74,38 +73,6 @@ def cost_usd(model: str, tokens: Tokens) -> Decimal:
     counts = (tokens.input, tokens.output, tokens.cache_write_5m, tokens.cache_write_1h, tokens.cache_read)
     dollars = sum((Decimal(rate) * count for rate, count in zip(rates, counts, strict=True)), Decimal(0))
     return (dollars / 1_000_000).quantize(Decimal("0.000001"), rounding=ROUND_HALF_UP)
-
-
-class PromptCache:
-    """Prefixes by their exact bytes, alive for their time to live after they were last written or read."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._alive_until: dict[bytes, float] = {}
-
-    def count(self, model: str, parts: Sequence[tuple[str, str | None]]) -> Tokens:
-        """`parts` are the prompt's texts in order, each with the time to live of a breakpoint behind it."""
-        now = self._monotonic()
-        prefix, chars = hashlib.sha256(model.encode()), 0
-        marks: list[tuple[int, str, bytes]] = []
-        for text, ttl in parts:
-            prefix.update(f"|{len(text)}|{text}".encode("utf-8", "surrogatepass"))
-            chars += len(text)
-            if ttl and -(-chars // 4) >= MIN_CACHED_TOKENS:
-                marks.append((-(-chars // 4), ttl, prefix.digest()))
-        read = max((size for size, _, key in marks if self._alive_until.get(key, 0.0) > now), default=0)
-        written, end = {"5m": 0, "1h": 0}, read
-        for size, ttl, key in marks:
-            if size > read:
-                written[ttl] += size - end
-                end = size
-            self._alive_until[key] = max(self._alive_until.get(key, 0.0), now + TTL_S[ttl])
-        return Tokens(
-            input=max(1, -(-chars // 4)) - end,
-            cache_read=read,
-            cache_write_5m=written["5m"],
-            cache_write_1h=written["1h"],
-        )
 
 
 class _Refusal(Exception):
@@ -250,6 +217,7 @@ class FakeClaude:
         self._authenticate(request)
         asked = self._understand(number, request)
         fault = self._faults(number)
+        prompt = self._cache.look(asked.model, fake_request.prompt_parts(asked.body))
         await self._gathered.wait()
         await asyncio.sleep(self._latency_s + (fault.delay_s if fault else 0.0))
         if fault and fault.kind is FaultKind.STATUS:
@@ -261,14 +229,16 @@ class FakeClaude:
             self._write_log(number, request, status=200)
             page = b"<html><body>Please log in to the network.</body></html>"
             return await _send(writer, fake_http.whole(200, page, {}, "text/html"))
-        return await self._reply(asked, request, fault, writer)
+        return await self._reply(asked, prompt, request, fault, writer)
 
     async def _reply(
-        self, asked: Asked, request: HttpRequest, fault: Fault | None, writer: asyncio.StreamWriter
+        self, asked: Asked, prompt: Prompt, request: HttpRequest, fault: Fault | None, writer: asyncio.StreamWriter
     ) -> bool:
         made = self._answer(asked)
         reply = fake_reply.reply_of(await made if isawaitable(made) else made, asked.max_tokens, fault)
-        tokens = replace(self._count(asked), output=reply.output_tokens)
+        self._cache.keep(prompt)
+        counted = Tokens(input=prompt.tokens.prompt) if self._plain else prompt.tokens
+        tokens = replace(counted, output=reply.output_tokens)
         answer = fake_reply.message(reply, number=asked.number, model=asked.model, tokens=tokens, fault=fault)
         if self._plain:
             answer = fake_reply.plainly(answer, self._plain, tokens.prompt)
@@ -288,10 +258,6 @@ class FakeClaude:
         sent = fake_http.whole(200, content, self._headers(asked.number), "application/json")
         await _send(writer, sent[: -len(content) // 2] if breaks else sent)
         return not breaks
-
-    def _count(self, asked: Asked) -> Tokens:
-        tokens = self._cache.count(asked.model, fake_request.prompt_parts(asked.body))
-        return Tokens(input=tokens.prompt) if self._plain else tokens
 
     async def _send_stream(
         self, writer: asyncio.StreamWriter, number: int, events: Sequence[Event], fault: Fault | None
