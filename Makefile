@@ -17,7 +17,7 @@ PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench picture docs clean
+.PHONY: help demo test check bench prove picture docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -42,6 +42,9 @@ check: $(VENV)/.dev ## lint, formatting, types, layers, skill folders
 
 bench: $(VENV)/.dev ## measure it all, into docs/benchmarks.md (10 minutes; NAMES="overhead memory" only prints those)
 	@$(BIN)/python -m benchmarks $(or $(NAMES),--markdown docs/benchmarks.md)
+
+prove: $(VENV)/.dev ## try every promise at length, into docs/proofs.md (40 minutes; NAMES="weather outage" runs some)
+	@$(BIN)/python -m proofs --jobs $(JOBS) --markdown docs/proofs.md $(NAMES)
 
 picture: $(VENV)/.runtime ## draw docs/terminal.svg anew, from a rehearsal
 	@$(BIN)/python scripts/terminal_picture.py

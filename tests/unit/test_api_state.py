@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marketeer.engine.api_state import ASK_EVERY_S, BUSY_FOR_S, ApiState
+from marketeer.engine.api_state import ASK_EVERY_S, BUSY_FOR_S, LONGEST_SILENCE_S, ApiState
 from marketeer.testing.clock import FakeClock
 
 
@@ -14,10 +14,18 @@ def clock() -> FakeClock:
 
 
 def after(clock: FakeClock, *failures: str) -> ApiState:
-    """The state after these failures: each a `busy` or a `dead`, of items a, b, c ..."""
+    """The state after these failures: each a `busy` or a `dead`."""
     api = ApiState(clock)
-    for number, failure in enumerate(failures):
-        api.failed(chr(ord("a") + number), rate_limited=failure == "busy")
+    for failure in failures:
+        api.failed("item", rate_limited=failure == "busy")
+    return api
+
+
+def outage(clock: FakeClock, *items: str) -> ApiState:
+    """Down, and met by these."""
+    api = after(clock, "dead", "dead", "dead")
+    for item in items:
+        api.failed(item)
     return api
 
 
@@ -38,14 +46,14 @@ def test_rate_limits_that_last_a_minute_are_an_outage(clock: FakeClock) -> None:
 
 
 def test_one_answer_ends_it(clock: FakeClock) -> None:
-    api = after(clock, "dead", "dead", "dead")
+    api = outage(clock, "a", "b")
     api.succeeded()
     assert not api.is_down
     assert api.let_through(["a", "b"]) == ["a", "b"]
 
 
 def test_during_an_outage_the_first_in_line_asks_for_all_now_and_then(clock: FakeClock) -> None:
-    api = after(clock, "dead", "dead", "dead")
+    api = outage(clock, "c", "b", "a")
     assert api.let_through(["a", "b", "c"]) == []
     clock.advance(ASK_EVERY_S)
     assert api.let_through(["a", "b", "c"]) == ["a"]
@@ -55,5 +63,17 @@ def test_during_an_outage_the_first_in_line_asks_for_all_now_and_then(clock: Fak
     assert api.let_through(["a", "b", "c"]) == ["a"]
 
 
+def test_an_outage_whose_calls_may_be_billed_is_asked_about_less_and_less_often(clock: FakeClock) -> None:
+    api, asked = after(clock, "dead", "dead"), 0
+    api.failed("c", lost=True)
+    for _ in range(7_200):
+        clock.advance(1)
+        if api.let_through(["c"]):
+            asked += 1
+            api.failed("c", lost=True)
+    assert 8 <= asked <= 16
+    assert 7_200 / asked < LONGEST_SILENCE_S
+
+
 def test_what_has_not_met_the_outage_may_try(clock: FakeClock) -> None:
-    assert after(clock, "dead", "dead", "dead").let_through(["a", "new", "b"]) == ["new"]
+    assert outage(clock, "a", "b").let_through(["a", "new", "b"]) == ["new"]

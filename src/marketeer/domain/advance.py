@@ -330,7 +330,8 @@ def _fail(draft: Draft, failed: Failed) -> None:
         delay = retry_delay(attempts=item.attempts, key=item.work_item_id, retry_after_s=failed.retry_after_s)
     held_against = 0 if down else 1
     _return(draft, item, due_at=draft.now + delay, attempts=item.attempts - 1 + held_against)
-    why = f"{failed.error}; trying again in {delay.total_seconds():.0f} s"
+    again = "waiting for the API to come back" if down else f"trying again in {delay.total_seconds():.0f} s"
+    why = f"{failed.error}; {again}"
     if item.kind is not WorkKind.EXECUTE:
         draft.note("work_retried", task_id=item.task_id, why=why, item=item.work_item_id)
     elif delay > DEFER_AFTER or down:

@@ -15,6 +15,8 @@ DOWN_AFTER = 3
 BUSY_FOR_S = 60.0
 # A little longer than a deferred item waits, so that the one that asked last is due again and the first in line.
 ASK_EVERY_S = OUTAGE_DELAY.total_seconds() + 5
+LONGEST_SILENCE_S = 900.0
+MOST_DOUBLINGS = 10
 
 
 class ApiState:
@@ -27,6 +29,7 @@ class ApiState:
         self._failing_since = 0.0
         self._met_outage: set[str] = set()
         self._next_question = 0.0
+        self._lost = 0
 
     @property
     def is_down(self) -> bool:
@@ -36,11 +39,12 @@ class ApiState:
         return self._failures + self._rate_limits >= DOWN_AFTER and lasted_s >= BUSY_FOR_S
 
     def succeeded(self) -> None:
-        self._failures = self._rate_limits = 0
+        self._failures = self._rate_limits = self._lost = 0
         self._met_outage.clear()
 
-    def failed(self, item_id: str, *, rate_limited: bool = False) -> None:
-        """A call made for this work item was not answered."""
+    def failed(self, item_id: str, *, rate_limited: bool = False, lost: bool = False) -> None:
+        """A call made for this work item was not answered. `lost`: it may be billed all the same, so the next one is
+        put off for longer and longer."""
         now = self._clock.monotonic()
         if not self._failures + self._rate_limits:
             self._failing_since = now
@@ -48,8 +52,10 @@ class ApiState:
             self._rate_limits += 1
         else:
             self._failures += 1
-        self._met_outage.add(item_id)
-        self._next_question = now + ASK_EVERY_S
+        if self.is_down:
+            self._met_outage.add(item_id)
+        self._lost = min(self._lost + lost, MOST_DOUBLINGS)
+        self._next_question = now + min(ASK_EVERY_S * 2.0**self._lost, LONGEST_SILENCE_S)
 
     def let_through(self, item_ids: Sequence[str]) -> list[str]:
         """Those of these items, the most urgent first, that may be worked on now.

@@ -138,7 +138,7 @@ class Ledger:
         try:
             response = await model.complete(request, on_text)
         except CallLost as exc:
-            self._api.failed(item.work_item_id)
+            self._api.failed(item.work_item_id, lost=True)
             await keep_trying(self._clock, partial(self._book_estimate, reservation, str(exc)))
             raise (exc.__cause__ if isinstance(exc.__cause__, MarketeerError) else ApiUnavailable(str(exc))) from exc
         except MarketeerError as exc:

@@ -1,0 +1,1 @@
+"""Long proofs of what the product promises: `python -m proofs [NAME ...]`."""
