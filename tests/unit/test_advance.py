@@ -239,6 +239,20 @@ def test_an_outage_is_not_counted_and_defers_the_task() -> None:
     assert play.status() is GoalStatus.COMPLETED
 
 
+def test_what_failed_before_an_outage_was_declared_is_not_held_against_the_task_after_it() -> None:
+    play = started(a_task(1))
+    for _ in range(5):  # as often as a process begins during the outage
+        play.fail(1, FailureKind.TRANSIENT)
+        play.now = play.open_item(1).due_at
+        play.fail(1, FailureKind.TRANSIENT)
+        play.now = play.open_item(1).due_at
+        play.fail(1, FailureKind.OUTAGE)
+        play.wait(hours=1)
+    assert play.open_item(1).attempts == 0
+    task = play.fail(1, FailureKind.TRANSIENT)
+    assert (task.attempts, task.attempted_at) == (1, play.now)
+
+
 def test_a_long_wait_that_the_server_asks_for_defers_the_task() -> None:
     play = started(a_task(1))
     assert play.fail(1, FailureKind.TRANSIENT, after_s=90).status is TaskStatus.DEFERRED

@@ -328,15 +328,16 @@ def _fail(draft: Draft, failed: Failed) -> None:
         delay = outage_delay(retry_after_s=failed.retry_after_s)
     else:
         delay = retry_delay(attempts=item.attempts, key=item.work_item_id, retry_after_s=failed.retry_after_s)
-    held_against = 0 if down else 1
-    _return(draft, item, due_at=draft.now + delay, attempts=item.attempts - 1 + held_against)
+    # Tries before the outage was declared were part of it, in this process or in one before.
+    _return(draft, item, due_at=draft.now + delay, attempts=0 if down else item.attempts)
     again = "waiting for the API to come back" if down else f"trying again in {delay.total_seconds():.0f} s"
     why = f"{failed.error}; {again}"
     if item.kind is not WorkKind.EXECUTE:
         draft.note("work_retried", task_id=item.task_id, why=why, item=item.work_item_id)
     elif delay > DEFER_AFTER or down:
+        patience = {"attempted_at": None} if down else {}
         task = _task_of(draft, item)
-        draft.move(task, TaskStatus.DEFERRED, why=why, reason=failed.error, waits_for=WAITS_FOR_API)
+        draft.move(task, TaskStatus.DEFERRED, why=why, reason=failed.error, waits_for=WAITS_FOR_API, **patience)
     else:
         draft.move(_task_of(draft, item), TaskStatus.QUEUED, why=why, reason=failed.error)
 
