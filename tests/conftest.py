@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -39,6 +40,13 @@ def _clean_environment() -> Iterator[None]:
         for name in SETTINGS.intersection(dotenv_values(ENV_FILE)):
             patch.setenv(name, "")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """What a shell runs in the background ignores Ctrl-C, and hands that down to every process that a test starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
