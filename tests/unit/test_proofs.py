@@ -12,7 +12,7 @@ import pytest
 from benchmarks.machine import this_machine
 from marketeer.testing.doomed import Point
 from proofs import kills
-from proofs.__main__ import PROOFS, main
+from proofs.__main__ import main
 from proofs.figures import Figure, Options, Proof
 from proofs.lives import AT_RANDOM, Kind, Outcome
 from proofs.page import Run, section, updated
@@ -66,8 +66,3 @@ def test_kills_that_miss_a_kind_of_point_prove_nothing() -> None:
     del every[Point.HALF_A_FILE]
     with pytest.raises(AssertionError, match="half-a-file"):
         kills.proof([Outcome(kind=Kind.SERVED, killed_at=every)])
-
-
-def test_the_page_has_a_section_for_every_proof() -> None:
-    page = (ROOT / "docs" / "proofs.md").read_text(encoding="utf-8")
-    assert all(f"\n## {name.capitalize()}\n" in page for name in PROOFS)
