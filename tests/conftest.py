@@ -16,7 +16,7 @@ from marketeer.testing.guard import forbid_network
 from tests.e2e.harness import SEED
 
 SETTINGS = frozenset(variable for variable, _, _ in settings_table())
-PREFIXES = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_")
+PREFIXES = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_", "OTEL_")
 
 # Two busy cores make honest tests slow, so nothing has a deadline. CI prints how to repeat one.
 hypothesis.settings.register_profile("dev", deadline=None)

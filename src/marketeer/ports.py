@@ -6,7 +6,7 @@ Every method may raise errors of `domain.errors` and no others. All times are aw
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -332,6 +332,34 @@ class Team(Protocol):
     def house_rules(self) -> str: ...
 
     def model(self, tier: Tier) -> ModelSpec: ...
+
+
+class ChatSpan(Protocol):
+    """A model call under way."""
+
+    def answered(self, response: ModelResponse) -> None:
+        """What came back. An error that ends the block instead is noted by its type alone."""
+        ...
+
+
+class Tracer(Protocol):
+    """Tells tracing systems what happened, as spans: goal > task > invoke_agent > chat.
+
+    Spans of one goal belong together whichever processes make them, and however often those were killed: a goal's and
+    a task's span is told once, when it ends. Never raises, never waits, and never tells prompts, answers or secrets.
+    """
+
+    def step(self, item: WorkItem, goal: Goal, *, agent: str) -> AbstractContextManager[None]:
+        """One agent's work on one item; calls made within the block belong to it."""
+        ...
+
+    def chat(self, request: ModelRequest, item: WorkItem, goal: Goal) -> AbstractContextManager[ChatSpan]:
+        """One model call."""
+        ...
+
+    def committed(self, change: Change) -> None:
+        """Whatever goal and tasks the change has ended are over. Every committed change is told, once."""
+        ...
 
 
 Stamp = tuple[int, ...]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from marketeer import __version__
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.system_clock import SystemClock, machine_zone
 from marketeer.adapters.workspace import FileWorkspace
@@ -26,7 +27,7 @@ from marketeer.domain.outcome import CancelAsked, Decided, PauseAsked, RedoAsked
 from marketeer.domain.usage import Tier
 from marketeer.domain.work import Scope
 from marketeer.masking import Masking
-from marketeer.ports import Clock, ModelClient
+from marketeer.ports import Clock, ModelClient, Tracer
 
 if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.adapters.claude import ClaudeModel
@@ -79,13 +80,44 @@ async def open_reader(settings: Settings, *, clock: Clock | None = None) -> Asyn
 
 @asynccontextmanager
 async def open_office(
-    settings: Settings, *, clock: Clock | None = None, model: ModelClient | None = None
+    settings: Settings, *, clock: Clock | None = None, model: ModelClient | None = None, tracer: Tracer | None = None
 ) -> AsyncIterator[Office]:
-    """Makes the workspace when there is none. `model` stands in for Claude (tests)."""
+    """Makes the workspace when there is none. `model` stands in for Claude, `tracer` for OpenTelemetry (tests)."""
     workspace = FileWorkspace(settings.workspace_dir)
     workspace.make()
-    async with _open_store(workspace) as store:
-        yield Office(settings=settings, workspace=workspace, store=store, clock=clock or SystemClock(), model=model)
+    async with _open_store(workspace) as store, _open_tracer(settings) as found:
+        yield Office(
+            settings=settings,
+            workspace=workspace,
+            store=store,
+            clock=clock or SystemClock(),
+            model=model,
+            tracer=tracer or found,
+        )
+
+
+@asynccontextmanager
+async def _open_tracer(settings: Settings) -> AsyncIterator[Tracer | None]:
+    """None when nobody asked for traces, or when what they need is not installed."""
+    if settings.otel_exporter_otlp_endpoint is None:
+        yield None
+        return
+    try:
+        from marketeer.adapters.otel import OtelTracer, http_exporter
+    except ImportError as exc:
+        from marketeer.logs import get_logger
+
+        remedy = "install marketeer[otel], or unset OTEL_EXPORTER_OTLP_ENDPOINT"
+        get_logger(__name__).warning("traces_are_off", error=str(exc), remedy=remedy)
+        yield None
+        return
+    headers = settings.otel_exporter_otlp_headers
+    exporter = http_exporter(settings.otel_exporter_otlp_endpoint, headers.get_secret_value() if headers else None)
+    tracer = OtelTracer(exporter, version=__version__)
+    try:
+        yield tracer
+    finally:
+        await tracer.aclose()
 
 
 @asynccontextmanager
@@ -109,18 +141,21 @@ class Office:
         store: SqliteStore,
         clock: Clock,
         model: ModelClient | None,
+        tracer: Tracer | None = None,
     ) -> None:
         from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
         from marketeer.engine.closing import Closing
         from marketeer.engine.library import Library
         from marketeer.engine.progress import Progress
+        from marketeer.engine.tracing import NoTracer
 
+        self._tracer: Tracer = tracer or NoTracer()
         self.settings = settings
         self.workspace = workspace
         self.store = store
         self.clock = clock
         self.doorbell = SqliteDoorbell(store, clock)
-        self.progress: Progress = Progress(store, clock, self.doorbell)
+        self.progress: Progress = Progress(store, clock, self.doorbell, self._tracer)
         library = Library(store, workspace, clock)
         closing = Closing(store=store, progress=self.progress, library=library, clock=clock)
         self.progress.on_end = closing.report_early_end
@@ -230,6 +265,7 @@ class Office:
             api=api,
             owner=owner,
             month_cap_usd=settings.budget_monthly,
+            tracer=self._tracer,
         )
         executor = Executor(
             store=store,
@@ -255,6 +291,7 @@ class Office:
             director=director,
             executor=executor,
             reviewer=Reviewer(library=library, team=self.team, clock=clock),
+            tracer=self._tracer,
         )
         queue = LocalQueue()
         outbox = Outbox(

@@ -139,6 +139,14 @@ class Settings(BaseSettings):
     notify_urls: Annotated[tuple[SecretStr, ...], NoDecode] = _setting(
         (), "Where questions and results are announced; separate several with commas.", "addresses", secret=True
     )
+    otel_exporter_otlp_endpoint: str | None = _setting(
+        None,
+        "OpenTelemetry collector that is sent traces over HTTP; needs `marketeer[otel]`. Not set: no traces.",
+        "an http:// or https:// address with a host",
+    )
+    otel_exporter_otlp_headers: SecretStr | None = _setting(
+        None, "Headers for that collector: name=value, several separated with commas.", "name=value", secret=True
+    )
     shutdown_grace_s: float = _seconds(30, "Seconds that running calls get to finish when the process stops.", 0, 3600)
     marketeer_model_opus: str | None = _setting(None, "Model id to use for the opus tier.")
     marketeer_model_sonnet: str | None = _setting(None, "Model id to use for the sonnet tier.")
@@ -169,7 +177,10 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Every text that must not show in a log: secrets, and the passwords inside addresses."""
         found = [value.get_secret_value() for value in _secret_values(self)]
-        addresses = [*found, self.anthropic_base_url or ""]
+        addresses = [*found, self.anthropic_base_url or "", self.otel_exporter_otlp_endpoint or ""]
+        # each header's value may be shown without its name
+        headers = self.otel_exporter_otlp_headers
+        found += [part.partition("=")[2].strip() for part in headers.get_secret_value().split(",")] if headers else []
         passwords = [urlsplit(text).password for text in addresses if "://" in text]
         return tuple(dict.fromkeys([*found, *filter(None, passwords)]))
 
@@ -202,7 +213,7 @@ class Settings(BaseSettings):
             raise ValueError
         return secret
 
-    @field_validator("anthropic_base_url")
+    @field_validator("anthropic_base_url", "otel_exporter_otlp_endpoint")
     @classmethod
     def _check_http(cls, value: str) -> str:
         _check_scheme(value, _HTTP)

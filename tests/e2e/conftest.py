@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,11 +58,21 @@ class Cli:
     @contextmanager
     def running(self, *arguments: str | bytes, **variables: str) -> Iterator[subprocess.Popen[str]]:
         """The process while it runs; it never outlives the block."""
-        command: Sequence[str | bytes] = (sys.executable, "-m", "marketeer", *arguments)
+        with self._running((sys.executable, "-m", "marketeer", *arguments), variables) as process:
+            yield process
+
+    @contextmanager
+    def running_script(self, script: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """A program of the test's own, in the same surroundings."""
+        with self._running((sys.executable, str(script), *arguments), {}) as process:
+            yield process
+
+    @contextmanager
+    def _running(self, command: Sequence[str | bytes], variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
         with subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self._environment() | variables,
+            env=self._environment() | dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

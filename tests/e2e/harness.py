@@ -23,7 +23,7 @@ SEED = int(os.environ.get("MARKETEER_TEST_SEED", "20261122"))
 
 def environment(**more: str) -> dict[str, str]:
     """The machine's environment without anything that configures the product, or could reach a paid API."""
-    ours = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_", "BUDGET_", "LOG_", "NOTIFY_")
+    ours = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_", "BUDGET_", "LOG_", "NOTIFY_", "OTEL_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept.pop("WORKSPACE_DIR", None)
     return kept | {"PYTHONPATH": os.pathsep.join(sys.path), "NO_PROXY": "*", **more}

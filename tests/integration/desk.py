@@ -21,7 +21,7 @@ from marketeer.domain.submission import Submission
 from marketeer.domain.task import Task
 from marketeer.domain.usage import Usage, token_estimate
 from marketeer.engine.session import Session
-from marketeer.ports import Clock, ModelClient, ModelRequest, ModelResponse
+from marketeer.ports import Clock, ModelClient, ModelRequest, ModelResponse, Tracer
 from marketeer.runtime import Office, open_office
 from marketeer.settings import Settings
 from marketeer.testing.answers import Asked, material_of
@@ -252,6 +252,7 @@ async def an_office(
     *,
     clock: Clock | None = None,
     context: str | None = CONTEXT,
+    tracer: Tracer | None = None,
     **values: Any,
 ) -> AsyncIterator[Office]:
     """`context` None leaves the workspace without a product context, so that a goal begins by writing one."""
@@ -260,7 +261,7 @@ async def an_office(
         file = settings.workspace_dir / "context" / "product-marketing-context.md"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(context, encoding="utf-8")
-    async with open_office(settings, clock=clock or QuickClock(), model=model) as office:
+    async with open_office(settings, clock=clock or QuickClock(), model=model, tracer=tracer) as office:
         if not office.workspace.team_path.exists():
             office._team = _team()  # read once for all offices
         yield office

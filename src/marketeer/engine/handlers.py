@@ -18,6 +18,10 @@ from marketeer.engine.director import Director
 from marketeer.engine.executor import Executor
 from marketeer.engine.progress import Progress
 from marketeer.engine.reviewer import Reviewer
+from marketeer.ports import Tracer
+
+DIRECTOR = "director"
+REVIEWER = "reviewer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +34,11 @@ class Handled:
 
 
 class Handlers:
-    def __init__(self, *, progress: Progress, director: Director, executor: Executor, reviewer: Reviewer) -> None:
+    def __init__(
+        self, *, progress: Progress, director: Director, executor: Executor, reviewer: Reviewer, tracer: Tracer
+    ) -> None:
         self._progress = progress
+        self._tracer = tracer
         self._director = director
         self._executor = executor
         self._reviewer = reviewer
@@ -39,6 +46,10 @@ class Handlers:
     async def handle(self, item: WorkItem) -> Handled:
         """Do the step. Raises what the worker's boundary translates."""
         snapshot = await self._progress.snapshot(item.goal_id)
+        with self._tracer.step(item, snapshot.goal, agent=_agent(snapshot, item)):
+            return await self._handle(item, snapshot)
+
+    async def _handle(self, item: WorkItem, snapshot: Snapshot) -> Handled:
         match item.kind:
             case WorkKind.PLAN:
                 planned, document = await self._director.plan(item, snapshot.goal)
@@ -59,6 +70,13 @@ class Handlers:
             return Handled(outcome=self._director.review_barrier(item, goal, snapshot.tasks))
         outcome, document, review = await self._reviewer.run(item, goal, _task(snapshot, item))
         return Handled(outcome=outcome, documents=[document], reviews=[review])
+
+
+def _agent(snapshot: Snapshot, item: WorkItem) -> str:
+    """Whose work it is: a skill's, the reviewer's or the Director's."""
+    if item.kind is WorkKind.EXECUTE:
+        return _task(snapshot, item).skill
+    return REVIEWER if item.kind is WorkKind.REVIEW and item.task_id is not None else DIRECTOR
 
 
 def _task(snapshot: Snapshot, item: WorkItem) -> Task:

@@ -28,7 +28,7 @@ from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.patience import keep_trying
 from marketeer.logs import get_logger
-from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest, ModelResponse, Store
+from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest, ModelResponse, Store, Tracer
 
 DEFAULT_TASK_CAP_USD = Decimal(5)
 SETTLEMENT_LOOK_S = 5.0
@@ -94,8 +94,10 @@ class Ledger:
         api: ApiState,
         owner: str,
         month_cap_usd: Decimal,
+        tracer: Tracer,
     ) -> None:
         self._store = store
+        self._tracer = tracer
         self._models = models
         self._clock = clock
         self._doorbell = doorbell
@@ -136,7 +138,9 @@ class Ledger:
             raise
         log.info("call_started", call_id=request.call_id, model=request.model.model_id, skill=skill)
         try:
-            response = await model.complete(request, on_text)
+            with self._tracer.chat(request, item, goal) as span:
+                response = await model.complete(request, on_text)
+                span.answered(response)
         except CallLost as exc:
             self._api.failed(item.work_item_id, lost=True)
             await keep_trying(self._clock, partial(self._book_estimate, reservation, str(exc)))

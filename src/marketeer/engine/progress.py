@@ -16,7 +16,7 @@ from marketeer.domain.review import Review
 from marketeer.domain.snapshot import Change, Snapshot, after
 from marketeer.domain.work import WorkItem
 from marketeer.logs import get_logger
-from marketeer.ports import Clock, Doorbell, Store
+from marketeer.ports import Clock, Doorbell, Store, Tracer
 
 MAX_CONFLICTS = 50
 MAX_REMEMBERED = 256
@@ -27,8 +27,9 @@ log = get_logger(__name__)
 class Progress:
     """`on_change` hears of every change this process commits, after the commit; `on_end` of each that ended a goal."""
 
-    def __init__(self, store: Store, clock: Clock, doorbell: Doorbell) -> None:
+    def __init__(self, store: Store, clock: Clock, doorbell: Doorbell, tracer: Tracer) -> None:
         self._store = store
+        self._tracer = tracer
         self._clock = clock
         self._doorbell = doorbell
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -60,6 +61,7 @@ class Progress:
         """Tell this process of a committed change: the doorbell, the outbox, and goals that waited for it."""
         for entry in change.entries:
             log.info(entry.what, goal_id=entry.goal_id, task_id=entry.task_id, who=entry.who, why=entry.why)
+        self._tracer.committed(change)
         self._doorbell.ring()
         if self.on_change is not None:
             await self.on_change(change)
