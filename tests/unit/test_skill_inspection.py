@@ -114,6 +114,27 @@ def test_instructions_that_are_too_long_say_by_how_much(own: Path) -> None:
     assert any(f"keep it under {MAX_TOKENS:,}" in problem for problem in problems(own))
 
 
+def test_every_mistake_of_a_contract_is_told_once(own: Path) -> None:
+    contract = own / "contract.yaml"
+    wrong = (
+        contract.read_text("utf-8").replace("tier: sonnet", "tier: sonett").replace("timeout_s: 300", "timeout: 300")
+    )
+    contract.write_text(wrong.replace("min_items: 3", "min_item: 3"), "utf-8")
+    found = problems(own)
+    assert [problem.partition("contract.yaml:")[2].partition(";")[0].partition(": ")[2] for problem in found] == [
+        "tier is 'sonett'",
+        "unknown key 'timeout'",
+        "unknown key 'min_item' in list",
+    ]
+
+
+def test_every_reference_that_leads_nowhere_is_told(own: Path) -> None:
+    contract = own / "contract.yaml"
+    wrong = contract.read_text("utf-8").replace("ref: context.personas", 'ref: "table:Draft.ID"')
+    contract.write_text(wrong.replace("max_chars: 200", 'ref: "table:Decision.ID"'), "utf-8")
+    assert len(problems(own)) == 2
+
+
 def test_an_example_is_held_against_the_contract_and_the_workspaces_context(own: Path) -> None:
     put(own, "examples/episode.md", EXAMPLE.format(persona="Dana, owner", draft=DRAFT))
     assert problems(own) == []

@@ -8,13 +8,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from marketeer.adapters.team_files.references import dangling
 from marketeer.adapters.team_files.schema import ContractFile
 from marketeer.adapters.team_files.skills import (
     SkillFolder,
     check_no_circle,
+    check_squad,
     need_faults,
     neighbour_faults,
     read_info,
+    read_instructions,
     read_skill,
 )
 from marketeer.adapters.team_files.source import TeamFileError, list_folder, suggest
@@ -60,29 +63,32 @@ class Inspector:
         return Inspection(skills=tuple(names), problems=tuple(unique.values()), notes=tuple(self.notes))
 
     def _folder(self, folder: SkillFolder) -> Iterator[TeamFileError]:
-        skill: Skill | None = None
-        try:
-            source, data = folder.contract()
-            faults = source.faults(ContractFile, data)
-            yield from faults
-            skill = None if faults else read_skill(folder, self.squads)
-        except TeamFileError as fault:
-            yield fault
+        faults = list(self._contract(folder))
+        yield from faults
         try:
             text, shown = folder.read("SKILL.md")
+            read_instructions(folder)
         except TeamFileError as fault:
             yield fault
             return
-        try:
-            if skill is None:
-                read_info(folder, self.squads)
-        except TeamFileError as fault:
-            yield fault
         yield from _size(text, shown)
         yield from _links(folder, text, shown)
-        if skill is not None:
+        if not faults:
+            skill = read_skill(folder, self.squads)
             yield from _template(skill, text, shown)
             yield from self._examples(folder, skill)
+
+    def _contract(self, folder: SkillFolder) -> Iterator[TeamFileError]:
+        try:
+            source, data = folder.contract()
+            faults = source.faults(ContractFile, data)
+            if not faults:
+                file = source.check(ContractFile, data)
+                check_squad(folder.name, file.squad, self.squads, source)
+                faults = [source.error(*problem) for problem in dangling(file.make(folder.name), data)]
+            yield from faults
+        except TeamFileError as fault:
+            yield fault
 
     # -- examples ----------------------------------------------------------------------------------------------
 

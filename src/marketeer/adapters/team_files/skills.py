@@ -77,19 +77,19 @@ def read_info(folder: SkillFolder, squads: Collection[str]) -> SkillInfo:
     data.pop("sections", None)
     data.pop("rubric", None)
     head = source.check(ContractHead, data)
-    _check_squad(folder.name, head.squad, squads, source)
-    return _info(folder.name, head, _read_instructions(folder)[0])
+    check_squad(folder.name, head.squad, squads, source)
+    return _info(folder.name, head, read_instructions(folder)[0])
 
 
 def read_skill(folder: SkillFolder, squads: Collection[str]) -> Skill:
     """Everything: instructions, references and contract."""
     source, data = folder.contract()
     file = source.check(ContractFile, data)
-    _check_squad(folder.name, file.squad, squads, source)
+    check_squad(folder.name, file.squad, squads, source)
     contract = file.make(folder.name)
     for place, problem in dangling(contract, data):
         raise source.error(place, problem)
-    front, body = _read_instructions(folder)
+    front, body = read_instructions(folder)
     info = _info(folder.name, file, front)
     return Skill(
         info=info, body=body, references=_read_references(folder), contract=contract, rubric=file.make_rubric()
@@ -163,7 +163,7 @@ def _info(name: str, head: ContractHead, front: Frontmatter) -> SkillInfo:
     )
 
 
-def _check_squad(name: str, squad: str | None, squads: Collection[str], source: Source) -> None:
+def check_squad(name: str, squad: str | None, squads: Collection[str], source: Source) -> None:
     """Without a squad an output would land on the product context, which only the foundation skill may write."""
     if name == FOUNDATION_SKILL:
         if squad is not None:
@@ -177,7 +177,7 @@ def _check_squad(name: str, squad: str | None, squads: Collection[str], source: 
         raise source.error(("squad",), msg)
 
 
-def _read_instructions(folder: SkillFolder) -> tuple[Frontmatter, str]:
+def read_instructions(folder: SkillFolder) -> tuple[Frontmatter, str]:
     """SKILL.md's frontmatter and body, without the output template: prompts render that from the contract."""
     text, shown = folder.read("SKILL.md")
     head = _FRONTMATTER.match(text)

@@ -9,6 +9,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Collection, Hashable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -103,12 +104,36 @@ class Source:
             raise self.error(loc, message + more) from exc
 
     def faults(self, model: type[BaseModel], data: object) -> list[TeamFileError]:
-        """Everything wrong with `data` as `model`."""
-        try:
-            model.model_validate(data)
-        except ValidationError as exc:
-            return [self.error(*_explain(error)) for error in exc.errors(include_url=False)]
-        return []
+        """Everything wrong with `data` as `model`, from top to bottom."""
+        rest, found = deepcopy(data), list[TeamFileError]()
+        errors = _errors(model, rest)
+        # An unknown key hides what else is wrong in its block, so it is told, taken out, and the rest looked at again.
+        while unknown := [error for error in errors if error["type"] == "unknown_key"]:
+            found += [self.error(*_explain(error)) for error in unknown]
+            if not all(_taken_out(rest, [*error["loc"], error["ctx"]["key"]]) for error in unknown):
+                break
+            errors = _errors(model, rest)
+        found += [self.error(*_explain(error)) for error in errors if error["type"] != "unknown_key"]
+        return sorted(found, key=lambda fault: fault.line or 0)
+
+
+def _errors(model: type[BaseModel], data: object) -> list[ErrorDetails]:
+    try:
+        model.model_validate(data)
+    except ValidationError as exc:
+        return exc.errors(include_url=False)
+    return []
+
+
+def _taken_out(data: Any, loc: Loc) -> bool:
+    """Remove the entry at `loc`. False when there is none."""
+    try:
+        for part in loc[:-1]:
+            data = data[part]
+        del data[loc[-1]]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
 
 
 def read_text(path: Path, shown: str) -> str:
