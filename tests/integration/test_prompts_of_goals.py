@@ -10,7 +10,7 @@ import pytest
 from marketeer.adapters.team_files import load_team
 from marketeer.domain.goal import GoalStatus
 from marketeer.domain.usage import Tier, token_bound
-from marketeer.engine.prompts import fence
+from marketeer.engine.prompts import PromptParts, fence, system_blocks
 from tests.integration.desk import (
     CONTEXT,
     FAN,
@@ -100,15 +100,20 @@ def test_a_fences_source_cannot_break_out_either() -> None:
     assert len(fenced.splitlines()) == 3
 
 
-def _small_models(folder: Path, context_tokens: int) -> None:
-    """A team whose models hold little, and one skill with references."""
+BRIEF_BYTES = 2_000
+
+
+def _small_models(folder: Path, room: int) -> int:
+    """A team whose models hold `room` more than the skill's own prompt and its answer, and that skill with references
+    of the test's own. Returns how many tokens a model holds."""
     team = settings_for(folder).workspace_dir / "team"
     skill = team / "skills" / SKILL
     built_in = Path(load_team.__code__.co_filename).parents[2] / "team"
-    shutil.copytree(built_in / "skills" / SKILL, skill)
-    (skill / "references").mkdir(exist_ok=True)
+    shutil.copytree(built_in / "skills" / SKILL, skill, ignore=shutil.ignore_patterns("references"))
+    (skill / "references").mkdir()
     for name in ("a-first", "b-second"):
         (skill / "references" / f"{name}.md").write_text(f"# {name}\n\n" + f"Words of {name}.\n" * 400)
+    context_tokens = _own_prompt() + room
     entries = "".join(
         f'[[models]]\nid = "small-{tier.value}"\nprice = {{ input = "1", output = "2" }}\n'
         f'context_tokens = {context_tokens}\nmax_output_tokens = 30000\nchecked = 2026-11-22\nsource = "a test"\n'
@@ -116,6 +121,17 @@ def _small_models(folder: Path, context_tokens: int) -> None:
     )
     tiers = "".join(f'{tier.value} = "small-{tier.value}"\n' for tier in Tier)
     (team / "models.toml").write_text(f"[tiers]\n{tiers}\n{entries}")
+    return context_tokens
+
+
+def _own_prompt() -> int:
+    team = load_team(None)
+    skill = team.skill(SKILL)
+    parts = PromptParts(
+        house_rules=team.house_rules(), context=CONTEXT, skill=skill, references=(), learnings="", today="", brief=""
+    )
+    prompt = token_bound(*(block.text for block in system_blocks(parts)))
+    return prompt + skill.info.max_output_tokens + BRIEF_BYTES
 
 
 def _pages(words: int) -> tuple[tuple[str, str], ...]:
@@ -124,19 +140,19 @@ def _pages(words: int) -> tuple[tuple[str, str], ...]:
 
 
 @pytest.mark.parametrize(
-    ("context_tokens", "inputs", "lost", "kept"),
+    ("room", "inputs", "lost", "kept"),
     [
-        (200_000, 50, [], ["Words of a-first", "Words of b-second", "## Part 4"]),
-        (39_000, 50, ["reference 'b-second.md'"], ["Words of a-first", "## Part 4"]),
-        (31_000, 50, ["reference 'b-second.md'", "reference 'a-first.md'"], ["## Part 4"]),
-        (45_000, 1_500, ["reference 'a-first.md'", "section 'Part 4'", "section 'Part 3'"], ["## Part 2", "kept"]),
+        (160_000, 50, [], ["Words of a-first", "Words of b-second", "## Part 4"]),
+        (13_000, 50, ["reference 'b-second.md'"], ["Words of a-first", "## Part 4"]),
+        (5_000, 50, ["reference 'b-second.md'", "reference 'a-first.md'"], ["## Part 4"]),
+        (17_000, 1_500, ["reference 'a-first.md'", "section 'Part 4'", "section 'Part 3'"], ["## Part 2", "kept"]),
     ],
 )
 async def test_what_does_not_fit_is_left_out_references_first_then_sections_and_named(
-    tmp_path: Path, context_tokens: int, inputs: int, lost: list[str], kept: list[str]
+    tmp_path: Path, room: int, inputs: int, lost: list[str], kept: list[str]
 ) -> None:
     clerk = Clerk()
-    _small_models(tmp_path, context_tokens)
+    context_tokens = _small_models(tmp_path, room)
     async with an_office(tmp_path, clerk) as office:
         goal = await finish(office, SOLO, inputs=_pages(inputs))
         request = clerk.seen[0].request
