@@ -52,6 +52,9 @@ picture: $(VENV)/.runtime ## draw docs/terminal.svg anew, from a rehearsal
 docs: $(VENV)/.runtime ## write docs/team.md anew, from the team's files
 	@$(BIN)/python scripts/team_page.py
 
+wording: $(VENV)/.runtime ## count the example goals of team/wording.yaml into wording.json, which routing reads
+	@$(BIN)/python scripts/count_wording.py
+
 clean: ## remove what make built: .venv, caches, the demo (never ./workspace)
 	@rm -rf $(VENV) $(DEMO) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

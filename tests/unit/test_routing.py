@@ -10,19 +10,23 @@ from typing import Any
 
 import pytest
 
-from marketeer.adapters.routing_file import load_routing, parse_routing
+from marketeer.adapters.routing_file import WORDING, load_routing, parse_routing
+from marketeer.adapters.team_files import load_team
+from marketeer.adapters.wording_file import wording_table
 from marketeer.domain.errors import ConfigurationError
+from marketeer.domain.folding import fold
 from marketeer.domain.goal import Category
+from marketeer.domain.phrases import compiled, phrase_pattern
 from marketeer.domain.routing import (
     EscalationKind,
     Routing,
     choose_skills,
     escalations,
-    fold,
+    fired_cues,
     infer_category,
-    phrase_pattern,
     repair,
 )
+from marketeer.domain.wording import resemblance
 
 UNSEEN: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent.parent / "data" / "goals_unseen.json").read_text(encoding="utf-8")
@@ -203,6 +207,49 @@ def test_a_file_that_is_not_yaml_is_an_error_that_names_it(tmp_path: Path) -> No
     broken.write_text("cues: [", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"routing\.yaml"):
         load_routing(overlay=broken)
+
+
+def test_a_goal_in_words_no_cue_knows_is_placed_by_the_examples_it_resembles() -> None:
+    goal = "ze kijken rond in de galerij en reserveren nooit"
+    assert not any(cue.categories for cue in fired_cues(goal, built_in()))
+    choice = infer_category(goal, built_in())
+    assert choice.category is Category.OPTIMIZATION
+    assert "worded like optimization goals" in choice.why
+
+
+def test_a_slip_in_a_long_word_does_not_change_what_a_goal_resembles() -> None:
+    wording = built_in().wording
+    assert wording is not None
+    right, slip = (resemblance(text, wording) for text in ("registration", "registrtaion"))
+    assert right.of(Category.OPTIMIZATION) == pytest.approx(slip.of(Category.OPTIMIZATION), abs=0.2)
+
+
+def test_text_without_a_known_word_resembles_nothing() -> None:
+    wording = built_in().wording
+    assert wording is not None
+    assert resemblance("\u6c34\u706b\u6728", wording).shares == {}
+
+
+def test_the_counted_table_is_what_the_examples_give() -> None:
+    assert WORDING.read_text(encoding="utf-8") == wording_table(), "run make wording and commit wording.json"
+
+
+def test_every_group_of_examples_names_skills_and_pipelines_that_exist() -> None:
+    team, wording = load_team(None), built_in().wording
+    assert wording is not None
+    for group in wording.groups:
+        assert set(group.skills) <= set(team.skill_names())
+        assert group.pipeline is None or team.find_pipeline(group.pipeline).category is group.category
+    assert {skill for group in wording.groups for skill in group.skills} == set(team.skill_names())
+
+
+def test_phrases_the_text_cannot_match_are_left_out_without_changing_the_answer() -> None:
+    texts = [fold(goal["goal"]) for goal in UNSEEN]
+    for cue in built_in().cues:
+        for phrase in cue.say.phrases if cue.say else ():
+            whole = compiled((phrase,))
+            pattern = phrase_pattern([phrase])
+            assert all(bool(whole.search(text)) == bool(pattern.search(text)) for text in texts), phrase
 
 
 def _minimal() -> dict[str, Any]:

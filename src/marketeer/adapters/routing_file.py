@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,21 +14,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from marketeer.domain.errors import ConfigurationError
 from marketeer.domain.goal import Category, Priority
+from marketeer.domain.phrases import phrase_pattern, phrase_words
 from marketeer.domain.routing import (
     CategoryRule,
     Cue,
     EscalationKind,
     EscalationRule,
-    Hint,
     PhaseRule,
     Routing,
-    phrase_pattern,
-    phrase_words,
 )
+from marketeer.domain.wording import ExampleGroup, Lexicon, Wording
 
 BUILT_IN = Path(__file__).parent.parent / "team" / "routing.yaml"
+WORDING = BUILT_IN.with_name("wording.json")
 _OVERLAY_LISTS = ("cues", "escalations", "topics", "known_words")
-_OVERLAY_MAPS = ("sets", "categories", "hints", "measured_by", "publish_notes")
+_OVERLAY_MAPS = ("sets", "categories", "measured_by", "publish_notes")
 
 
 _SET_NAME = re.compile(r"<([a-z]+)>")
@@ -52,11 +54,6 @@ class _Cue(_Strict):
             msg = f"cue {self.id!r} has nothing to look for: give it phrases under `say`"
             raise ValueError(msg)
         return self
-
-
-class _Hint(_Strict):
-    category: Category
-    say: tuple[str, ...]
 
 
 class _Escalation(_Strict):
@@ -95,7 +92,6 @@ class _Routing(_Strict):
     categories: dict[Category, _Category]
     topics: tuple[str, ...]
     cues: tuple[_Cue, ...]
-    hints: dict[str, _Hint] = {}
     escalations: tuple[_Escalation, ...] = ()
     known_words: frozenset[str] = frozenset()
     measured_by: dict[str, str] = {}
@@ -108,7 +104,24 @@ def load_routing(path: Path = BUILT_IN, overlay: Path | None = None) -> Routing:
     Raises ConfigurationError naming file, place and remedy.
     """
     own = _document(overlay) if overlay is not None and overlay.is_file() else None
-    return parse_routing(_document(path), own, own_name=str(overlay), try_phrases=own is not None or path != BUILT_IN)
+    try_phrases = own is not None or path != BUILT_IN
+    routing = parse_routing(_document(path), own, own_name=str(overlay), try_phrases=try_phrases)
+    return replace(routing, wording=load_wording())
+
+
+def load_wording(path: Path = WORDING) -> Wording:
+    """The counted example goals, as `make wording` wrote them. Raises ConfigurationError."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        groups = tuple(
+            ExampleGroup(**{**group, "category": Category(group["category"]), "skills": tuple(group["skills"])})
+            for group in table["groups"]
+        )
+        lexicon = Lexicon(words=table["words"], beginnings=table["beginnings"])
+        return Wording(groups=groups, lexicon=lexicon, signs=table["signs"])
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        msg = f"{path}: cannot be read ({exc}); install Marketeer again, or write the file with make wording"
+        raise ConfigurationError(msg) from exc
 
 
 def parse_routing(
@@ -188,10 +201,9 @@ def _bad_phrase(parsed: _Routing, name: str) -> str | None:
         phrases += [*cue.say, *cue.unless]
     for rule in parsed.escalations:
         phrases += [*rule.say, *rule.unless]
-    phrases += [phrase for hint in parsed.hints.values() for phrase in hint.say]
     for phrase in phrases:
         try:
-            phrase_pattern([phrase]).search("")
+            phrase_pattern([phrase]).check()
         except re.error as exc:
             return f"{name}: phrase {phrase!r} cannot be read ({exc}); check its brackets"
     return None
@@ -201,10 +213,6 @@ def _routing(parsed: _Routing) -> Routing:
     words, stems = phrase_words(phrase for cue in parsed.cues for phrase in cue.say)
     return Routing(
         cues=tuple(_cue(cue) for cue in parsed.cues),
-        hints=tuple(
-            Hint(skill=skill, category=hint.category, say=phrase_pattern(hint.say))
-            for skill, hint in parsed.hints.items()
-        ),
         escalations=tuple(_escalation(rule) for rule in parsed.escalations),
         categories=_categories(parsed.categories),
         topics=phrase_pattern(parsed.topics),

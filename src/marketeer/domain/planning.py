@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from marketeer.domain.approval import ApprovalKind
+from marketeer.domain.folding import fold
 from marketeer.domain.goal import Barrier, Category, Goal
 from marketeer.domain.plan import Gate, Pipeline, Plan
 from marketeer.domain.plan_shape import (
@@ -31,7 +32,6 @@ from marketeer.domain.routing import (
     SkillChoice,
     choose_skills,
     escalations,
-    fold,
     infer_category,
     suggest_pipeline,
 )

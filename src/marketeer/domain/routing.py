@@ -2,43 +2,33 @@
 
 A cue is a list of phrases with votes. Votes add up; the category with most wins, ties go to the earlier category of
 `Routing.categories`. Phrases are matched on folded text (lower case, no accents, hyphens as spaces), so `sign up`,
-`Sign-up` and `SIGN UP` are one. In a phrase `*` ends a word in any way, ` ... ` skips up to forty characters of the
-sentence, `#` is a number, and `( | )?` mean what they mean in a regular expression.
+`Sign-up` and `SIGN UP` are one. What the cues leave open, example goals decide (`wording.py`).
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 
+from marketeer.domain.folding import fold
 from marketeer.domain.goal import Category, Priority
+from marketeer.domain.phrases import Phrases
+from marketeer.domain.wording import NO_RESEMBLANCE, ExampleGroup, Resemblance, Wording, resemblance
 
 # What a goal wants stands in its first pages; more text would only add topic words and time.
 READ_CHARS = 6_000
 MIN_TYPO_CHARS = 6
-MIN_STEM_CHARS = 7
 MIN_RIVAL_CHARS = 3
 # Votes a choice needs to count as fully certain.
 FULL_VOTES = 8.0
-# With fewer votes than this the cues have left the category open, and single words may lean it.
-OPEN_BELOW = 2.5
-HINT_VOTE = 0.75
-# One word alone may lean towards a plan of what to do, not towards anything dearer.
-MIN_HINT_WORDS = 2
-
-_NUMBER = (
-    r"(?:\d[\d.,]*k?|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty"
-    r"|hundreds?|thousands?|dozens?)"
-)
-# A comma or a quotation mark between two words does not part a phrase.
-_SPACE = r"(?:[,;:\"')]?\s[\"'(]?)"
-_GAP = rf"{_SPACE}(?:(?:[^.!?\n]|\.(?=\d)){{0,40}}?\s[\"'(]?)?"
-_PHRASE_WORD = re.compile(r"(?<![\w*?])([a-z]{6,})([*?]?)(?=$|[\s|)])")
-_NEVER = re.compile(r"(?!)")
+# What full resemblance to a group of examples weighs, in votes: for its category, its skills and its pipeline.
+WORDING_VOTES = 8.0
+WORDING_SKILL_VOTES = 7.0
+WORDING_PIPELINE_VOTES = 6.0
+# A category nobody's examples speak for gives its skills no votes.
+MIN_SHARE = 0.02
 
 
 class EscalationKind(StrEnum):
@@ -50,20 +40,6 @@ class EscalationKind(StrEnum):
     BUDGET = "budget"
     BRAND_CHANGE = "brand_change"
     CLAIM = "claim"
-
-
-@dataclass(frozen=True, slots=True)
-class Phrases:
-    """A pattern for any of these phrases, compiled when it is first needed: most never are, and together they would
-    cost a command a tenth of a second. Every method raises re.error for a phrase that cannot be read."""
-
-    phrases: tuple[str, ...]
-
-    def search(self, text: str) -> re.Match[str] | None:
-        return _compiled(self.phrases).search(text)
-
-    def finditer(self, text: str) -> Iterator[re.Match[str]]:
-        return _compiled(self.phrases).finditer(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +54,6 @@ class Cue:
     categories: Mapping[Category, float]
     skills: Mapping[str, float]
     pipelines: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
-    """Single words that lean towards a skill: asked only when the cues leave the category open."""
-
-    skill: str
-    category: Category
-    say: Phrases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +102,10 @@ class Routing:
     """Everything that routing.yaml says. `ask_below` is the confidence under which a model should be asked.
 
     `measured_by` names the measuring skill of an asset, `publish_notes` what a human does before a skill's work
-    goes out.
+    goes out. `wording` are counted example goals; without them the cues decide alone.
     """
 
     cues: tuple[Cue, ...]
-    hints: tuple[Hint, ...]
     escalations: tuple[EscalationRule, ...]
     categories: tuple[CategoryRule, ...]
     topics: Phrases
@@ -151,6 +117,7 @@ class Routing:
     ask_below: float
     measured_by: Mapping[str, str]
     publish_notes: Mapping[str, str]
+    wording: Wording | None = None
 
     def rule(self, category: Category) -> CategoryRule:
         return next(rule for rule in self.categories if rule.category is category)
@@ -182,60 +149,75 @@ class Escalation:
 
 
 def infer_category(goal: str, routing: Routing, *, rivals: Sequence[str] = ()) -> CategoryChoice:
-    """The category the goal's words vote for. Without any vote: strategic, confidence 0, and `why` says so."""
+    """The category that the goal's words vote for: cues by their weights, example goals by resemblance.
+
+    Without any vote: strategic, confidence 0, and `why` says so.
+    """
     fired = fired_cues(goal, routing, rivals=rivals)
+    likeness = _likeness(goal, routing)
     votes = {
-        rule.category: _total(cue.categories.get(rule.category, 0.0) for cue in fired) for rule in routing.categories
+        rule.category: _total(cue.categories.get(rule.category, 0.0) for cue in fired)
+        + WORDING_VOTES * likeness.of(rule.category)
+        for rule in routing.categories
     }
-    leaning = _leaning(goal, routing) if max(votes.values()) < OPEN_BELOW else {}
-    for hint, said in leaning.items():
-        if len(said) >= MIN_HINT_WORDS or hint.category is Category.STRATEGIC:
-            votes[hint.category] = max(votes[hint.category], HINT_VOTE * len(said))
     ranked = sorted(votes, key=lambda category: -votes[category])
     best, second = votes[ranked[0]], max(votes[ranked[1]], 0.0)
     if best <= 0:
         why = "no cue of any category stands in the goal, so the first question is what to do"
         return CategoryChoice(category=Category.STRATEGIC, confidence=0.0, why=why)
-    certainty = min(1.0, best / FULL_VOTES) * (0.5 + 0.5 * (best - second) / best)
+    certainty = min(1.0, best / FULL_VOTES) * (best - second) / best
     reasons = [cue.why for cue in fired if cue.categories.get(ranked[0], 0.0) > 0]
-    words = sorted({word for hint, found in leaning.items() if hint.category is ranked[0] for word in found})
-    reasons = reasons or [f"leans that way by single words ({', '.join(words[:4])})"]
+    reasons += _resembling(likeness, ranked[0])
     return CategoryChoice(category=ranked[0], confidence=round(certainty, 2), why=_reasons(reasons))
 
 
 def choose_skills(
     goal: str, category: Category, routing: Routing, rivals: Sequence[str] = ()
 ) -> tuple[SkillChoice, ...]:
-    """The skills the goal names, strongest first. Skills at home in the category need fewer votes than guests."""
+    """The skills the goal asks for, strongest first. Skills at home in the category need fewer votes than guests."""
     fired = fired_cues(goal, routing, rivals=rivals)
+    likeness = _likeness(goal, routing)
     rule = routing.rule(category)
+    wording = _wording_votes(likeness, category, routing)
     choices = []
-    for skill in dict.fromkeys(name for cue in fired for name in cue.skills):
-        score = _total(cue.skills.get(skill, 0.0) for cue in fired)
+    for skill in dict.fromkeys((*(name for cue in fired for name in cue.skills), *wording)):
+        score = _total(cue.skills.get(skill, 0.0) for cue in fired) + wording.get(skill, 0.0)
         needed = routing.min_score if skill in rule.skills else routing.strong_score
         if score < needed or (rule.only_own and skill not in rule.skills):
             continue
-        why = _reasons([cue.why for cue in fired if cue.skills.get(skill, 0.0) > 0])
-        choices.append(SkillChoice(skill=skill, score=score, why=why))
-    if not choices:
-        choices = _leaning_choices(goal, category, routing)
+        reasons = [cue.why for cue in fired if cue.skills.get(skill, 0.0) > 0]
+        reasons += _resembling(likeness, category) if skill in wording else []
+        choices.append(SkillChoice(skill=skill, score=round(score, 2), why=_reasons(reasons)))
     return tuple(sorted(choices, key=lambda choice: (-choice.score, choice.skill)))
 
 
-def _leaning_choices(goal: str, category: Category, routing: Routing) -> list[SkillChoice]:
-    leaning = {hint: words for hint, words in _leaning(goal, routing).items() if hint.category is category}
-    best = max(leaning, key=lambda hint: len(leaning[hint]), default=None)
-    if best is None:
+def _likeness(goal: str, routing: Routing) -> Resemblance:
+    return resemblance(goal[:READ_CHARS], routing.wording) if routing.wording else NO_RESEMBLANCE
+
+
+def _within(likeness: Resemblance, category: Category) -> dict[ExampleGroup, float]:
+    """The shares of the category's groups among themselves, greatest first."""
+    whole = likeness.of(category)
+    mine = {group: share / whole for group, share in likeness.shares.items() if group.category is category and whole}
+    return dict(sorted(mine.items(), key=lambda item: -item[1])) if whole >= MIN_SHARE else {}
+
+
+def _wording_votes(likeness: Resemblance, category: Category, routing: Routing) -> dict[str, float]:
+    """Votes for skills. The main skill of the likeliest group is taken even when several groups share the votes."""
+    votes: dict[str, float] = {}
+    within = _within(likeness, category)
+    for group, share in within.items():
+        for skill in group.skills:
+            votes[skill] = votes.get(skill, 0.0) + WORDING_SKILL_VOTES * share
+    if first := next(iter(within), None):
+        votes[first.skills[0]] = max(votes[first.skills[0]], routing.min_score)
+    return votes
+
+
+def _resembling(likeness: Resemblance, category: Category) -> list[str]:
+    if not likeness.words or likeness.of(category) < max(likeness.of(other) for other in Category):
         return []
-    why = f"it leans that way by single words ({', '.join(sorted(leaning[best])[:4])})"
-    return [SkillChoice(skill=best.skill, score=routing.min_score, why=why)]
-
-
-def _leaning(goal: str, routing: Routing) -> dict[Hint, set[str]]:
-    """The hints that stand in the goal, with the words that said so."""
-    text = repair(fold(goal[:READ_CHARS]), routing)
-    found = {hint: {match.group() for match in hint.say.finditer(text)} for hint in routing.hints}
-    return {hint: words for hint, words in found.items() if words}
+    return [f"is worded like {category.value} goals ({', '.join(likeness.words)})"]
 
 
 def suggest_pipeline(
@@ -244,13 +226,21 @@ def suggest_pipeline(
     """The pipeline (`offered` maps names to categories) the goal's words vote for within its category, if any."""
     fired = fired_cues(goal, routing, rivals=rivals)
     default = routing.rule(category).pipeline
+    within = _within(_likeness(goal, routing), category)
     votes = {
-        name: _total(cue.pipelines.get(name, 0.0) for cue in fired) + (1.0 if name == default else 0.0)
+        name: _total(cue.pipelines.get(name, 0.0) for cue in fired)
+        + (1.0 if name == default else 0.0)
+        + WORDING_PIPELINE_VOTES * _total(_leans(group, name) * share for group, share in within.items())
         for name, its_category in offered.items()
         if its_category is category
     }
     best = max(votes, key=lambda name: votes[name], default=None)
     return best if best is not None and votes[best] > 0 else None
+
+
+def _leans(group: ExampleGroup, pipeline: str) -> float:
+    """A group without a pipeline speaks against each."""
+    return 1.0 if group.pipeline == pipeline else -1.0 if group.pipeline is None else 0.0
 
 
 def escalations(goal: str, routing: Routing, *, rivals: Sequence[str] = ()) -> tuple[Escalation, ...]:
@@ -275,36 +265,6 @@ def fired_cues(goal: str, routing: Routing, *, rivals: Sequence[str] = ()) -> tu
     text = _without_topics(repair(raw, routing), routing)
     names_rival = _names_rival(raw, rivals)
     return tuple(cue for cue in routing.cues if _fires(cue, text, names_rival=names_rival))
-
-
-def phrase_pattern(phrases: Iterable[str]) -> Phrases:
-    """Any of the phrases; without phrases nothing ever matches."""
-    return Phrases(tuple(phrases))
-
-
-@cache
-def _compiled(phrases: tuple[str, ...]) -> re.Pattern[str]:
-    bodies = [_phrase_body(phrase) for phrase in phrases]
-    return re.compile(rf"(?<!\w)(?:{'|'.join(bodies)})(?!\w)") if bodies else _NEVER
-
-
-def phrase_words(phrases: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """The whole words and the stems (`word*`) of the phrases that are long enough to forgive a typo in."""
-    words: set[str] = set()
-    stems: set[str] = set()
-    for phrase in phrases:
-        for word, ending in _PHRASE_WORD.findall(_fold_plain(phrase)):
-            if ending != "*":
-                words |= {word, word[:-1]} if ending else {word}
-            elif len(word) >= MIN_STEM_CHARS:
-                stems.add(word)
-    return frozenset(words), frozenset(stems)
-
-
-def fold(text: str) -> str:
-    """Lower case, no accents, plain quotes, hyphens and slashes as spaces, runs of blanks as one."""
-    plain = re.sub(r"[-_/\u2010-\u2015]", " ", _fold_plain(text))
-    return re.sub(r"[ \t\r\f\v]+", " ", plain)
 
 
 def repair(text: str, routing: Routing) -> str:
@@ -336,16 +296,6 @@ def _one_slip(word: str, known: str) -> bool:
         return word[at:] == known[at + 1 :]
     swapped = word[at : at + 2] == known[at : at + 2][::-1] and word[at + 2 :] == known[at + 2 :]
     return swapped or word[at + 1 :] == known[at + 1 :]
-
-
-def _phrase_body(phrase: str) -> str:
-    body = re.sub(r"(?<!\\w)\*", r"\\w*", _fold_plain(phrase)).replace("#", _NUMBER)
-    return _SPACE.join(_GAP.join(body.split(" ... ")).split(" "))
-
-
-def _fold_plain(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("\u2019", "'"))
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
 def _without_topics(text: str, routing: Routing) -> str:

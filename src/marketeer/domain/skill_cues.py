@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from marketeer.domain.goal import Category
-from marketeer.domain.routing import Cue, Routing, phrase_pattern, phrase_words
+from marketeer.domain.phrases import phrase_pattern, phrase_words
+from marketeer.domain.routing import Cue, Routing
 from marketeer.domain.skill import SkillInfo
 
 # As strong as the plainest cue for a built-in skill: said in so many words, it takes part in any plan.

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from marketeer.adapters.team_files.source import Strict, wrong
 from marketeer.domain import contract as domain
 from marketeer.domain.contract_formula import FormulaError, parse_formula
+from marketeer.domain.phrases import phrase_pattern
 from marketeer.domain.review import Severity
-from marketeer.domain.routing import phrase_pattern
 from marketeer.domain.rubric import SCORES, WEIGHTS_SUM, Dimension
 from marketeer.domain.skill import Brief, ReviewDepth
 from marketeer.domain.usage import Tier
@@ -39,7 +39,7 @@ def _compiles(pattern: str) -> str:
 
 def _is_phrase(cue: str) -> str:
     try:
-        phrase_pattern([cue]).search("")
+        phrase_pattern([cue]).check()
     except re.error as exc:
         msg = f"cue {cue!r} cannot be read ({exc}); check its brackets"
         raise wrong(msg) from exc
