@@ -13,6 +13,7 @@ from marketeer.adapters.rehearsal import RehearsalModel
 from marketeer.adapters.rehearsal.model import rehearse
 from marketeer.adapters.team_files import load_team
 from marketeer.domain.contract import (
+    GOAL_SOURCE,
     Code,
     Column,
     Contract,
@@ -165,7 +166,7 @@ def material(
 
 def problems(made: Material, text: str) -> list[str]:
     context = parse_context(made.context)
-    facts = facts_of(context, registry=made.registry, sources=made.inputs)
+    facts = facts_of(context, registry=made.registry, sources={**made.upstream, **made.inputs, GOAL_SOURCE: made.goal})
     return [finding.line() for finding in check(made.skill.contract, text, facts).findings]
 
 

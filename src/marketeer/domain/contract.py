@@ -16,6 +16,10 @@ REF_REGISTRY = "registry"  # a skill's name, `director` or `human`
 REF_PERSONA = "context.personas"  # a persona of the product context
 REF_PRICE = "context.prices"  # a price that stands in the product context
 GOAL_SOURCE = "goal"  # the name under which the goal's own words are a source
+REF_SOURCE = "sources"  # an input or an upstream output of this task, by path
+REF_TEXT = "text:"  # `text:<Section heading>`: words that stand in that section, word for word
+REF_TITLE = "title:"  # `title:<Section heading>`: how an H3 of that section begins
+REF_SOURCE_OF = "source:"  # `source:<Section heading>.<Label>`: words of the source that this field names
 REF_TABLE = "table:"  # `table:<Section heading>.<Column>`: a value of another table of this output
 
 
@@ -26,7 +30,8 @@ class Field:
     `calc` is the formula its number is recomputed by, `at_most` and `at_least` are bounds that are formulas themselves
     (contract_formula.py); `within` and `within_percent` say how far off it may be. `customer_facing` marks text that
     customers read, `setting` a number that is chosen rather than claimed. `min_parts` and `max_parts` count the entries
-    of a list written on one line.
+    of a list written on one line. Unless the formula `when` holds, the line may be missing. `calc_says` puts a formula
+    into words.
     """
 
     label: str
@@ -44,9 +49,12 @@ class Field:
     max_words: int | None = None
     min_parts: int | None = None
     max_parts: int | None = None
+    multiple_of: int | None = None
+    when: str | None = None
     customer_facing: bool = False
     setting: bool = False
     calc: str | None = None
+    calc_says: str = ""
     at_most: str | None = None
     at_least: str | None = None
     within: float = 0.0
@@ -79,6 +87,7 @@ class Column:
     customer_facing: bool = False
     setting: bool = False
     calc: str | None = None
+    calc_says: str = ""
     at_most: str | None = None
     at_least: str | None = None
     within: float = 0.0
@@ -123,7 +132,8 @@ class Code:
     """Fenced blocks with one of these info strings. `copy`, `post` and `email` mark customer-facing text.
 
     `platform` holds the text against the limits of the platform its subsection's title names. `dates` and `filled` name
-    keys of parsed data that hold ISO dates, and something at all. `json_ld` checks schema.org markup.
+    keys of parsed data that hold ISO dates, and something at all. `json_ld` checks schema.org markup. One block has at
+    most `one_within` characters. `at_least` and `at_most` are formulas for the words of all blocks together.
     """
 
     info: tuple[str, ...]
@@ -135,6 +145,9 @@ class Code:
     required_keys: tuple[str, ...] = ()
     max_questions: int | None = None
     platform: bool = False
+    one_within: int | None = None
+    at_least: str | None = None
+    at_most: str | None = None
     dates: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
     json_ld: bool = False
@@ -181,6 +194,7 @@ class Subsection:
     title_hint: str = ""
     hint: str = ""
     customer_facing: bool = False
+    min_words: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

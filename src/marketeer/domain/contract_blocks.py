@@ -20,13 +20,15 @@ from marketeer.domain.contract import (
 )
 from marketeer.domain.contract_calc import calc_problems, count_problem, is_table_for, rule_problem
 from marketeer.domain.contract_fences import code_findings
+from marketeer.domain.contract_formula import evaluate
 from marketeer.domain.contract_lists import list_findings
 from marketeer.domain.contract_lookup import row_names
 from marketeer.domain.contract_scope import ROWS_SHOWN, UNKNOWN_LINE, Scope
 from marketeer.domain.contract_tables import table_findings
+from marketeer.domain.contract_tags import TAG
 from marketeer.domain.contract_values import Problem, bare, is_unfilled, shown, value_problems
 from marketeer.domain.markdown import FieldLine, Part, count_words, key, same
-from marketeer.domain.review import Finding
+from marketeer.domain.review import Finding, Severity
 
 _QUOTE = re.compile(r'"[^"\n]{3,600}"[.,]?\s{0,3}[(\[][^)\]\n]{2,200}[)\]]')
 _ENTRY = re.compile(r"[,;、，；/·]|\s+and\s+")
@@ -91,6 +93,8 @@ def contains(text: str, wanted: str) -> bool:
 def _field(scope: Scope, check: Field) -> Iterator[Finding]:
     lines = [line for line in scope.part.fields if _labelled(line, check.label)]
     filled = [line for line in lines if line.value]
+    if not lines and check.when is not None and evaluate(check.when, scope.lookup()) is not True:
+        return
     if not filled:
         found = f"**{check.label}:** has no value" if lines else f"no line **{check.label}:**"
         yield scope.finding(check.severity, found, f"a line **{check.label}:** value")
@@ -109,7 +113,7 @@ def _field(scope: Scope, check: Field) -> Iterator[Finding]:
 
 def _parts(value: str, check: Field) -> Iterator[Problem]:
     """The length of a field in words, and of a list on one line in entries."""
-    words = count_words(bare(value))
+    words = count_words(TAG.sub("", value))
     if check.max_words is not None and words > check.max_words:
         yield Problem(f"has {words} words", f"at most {check.max_words}")
     entries = len([part for part in _ENTRY.split(bare(value)) if part.strip()])
@@ -195,4 +199,7 @@ def _subsection(scope: Scope, part: Part, wanted: Subsection) -> Iterator[Findin
         labels=field_labels(wanted.checks),
         whole=scope.part,
     )
+    words = count_words(part.text)
+    if wanted.min_words is not None and words < wanted.min_words:
+        yield inner.finding(Severity.MAJOR, f"there are {words} words", f"at least {wanted.min_words}")
     yield from run_checks(inner, wanted.checks)

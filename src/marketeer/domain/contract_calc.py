@@ -9,11 +9,18 @@ from itertools import pairwise
 from marketeer.domain.contract import Column, Field, Rule
 from marketeer.domain.contract_formula import Lookup, evaluate
 from marketeer.domain.contract_lookup import has_no_data
-from marketeer.domain.contract_quantities import Value, number_of, numbers_of
+from marketeer.domain.contract_quantities import Value, hours_of, number_of, numbers_of
 from marketeer.domain.contract_values import Problem, shown
 from marketeer.domain.review import Severity
 
-_COUNTS = re.compile(r"^\s*(?:chars|x_chars|ad_chars|words)\(")
+_COUNTS = re.compile(r"\b(?:chars|x_chars|ad_chars|words|words_per_sentence|grade)\(")
+_SPOKEN = (
+    (re.compile(r"count\((?:titles|bodies)\('([^']+)'\)\)"), r"the subsections of \1"),
+    (re.compile(r"rows\('([^']+)'\)"), r"the rows of \1"),
+    (re.compile(r"field\('([^']+)', '([^']+)'\)"), r"\2 (\1)"),
+    (re.compile(r"number\((\w+)\)"), r"\1"),
+    (re.compile(r"\*(?!\*)"), "x"),
+)
 _NEARLY = 0.1  # a count of characters that is off by less is a slip of the pen
 _NEARLY_CHARS = 3
 _PERCENT = re.compile(r"%")
@@ -45,7 +52,9 @@ def _equal(text: str, actual: float | None, wanted: Value, rule: Field | Column)
     stated = () if actual is None else (actual, actual / 100) if _PERCENT.search(text) else (actual,)
     if any(abs(one - option) <= _tolerance(rule, option) for one in stated for option in options):
         return
-    problem = Problem(f"is {shown(text)}", f"{number_words(options[0])} ({in_words(rule.calc or '')})")
+    problem = Problem(
+        f"is {shown(text)}", f"{number_words(options[0])} ({rule.calc_says or in_words(rule.calc or '')})"
+    )
     yield problem, _weight(rule, stated, options)
 
 
@@ -69,20 +78,26 @@ def number_words(value: float) -> str:
 
 
 def in_words(formula: str) -> str:
-    """A formula as a writer reads it."""
-    return " ".join(formula.split()).replace(" ** ", "^").replace("_", " ")
+    """A formula as a writer reads it: `rows('Concepts')` is the rows of Concepts."""
+    text = " ".join(formula.split())
+    for pattern, words in _SPOKEN:
+        text = pattern.sub(words, text)
+    return text.replace("**", "^").replace("_", " ")
 
 
 def column_problems(column: Column, cells: Sequence[str]) -> Iterator[Problem]:
     """What a column sums to, and how its numbers follow one another."""
     known = [(cell, number) for cell in cells if (number := number_of(cell)) is not None]
+    spans = [(cell, hours) for cell in cells if (hours := hours_of(cell)) is not None]
     if column.total is not None and known and len(known) == len(cells):
         total = sum(number for _, number in known)
         if abs(total - column.total) > max(column.within, 0.51 if column.total >= 100 else 1e-6):
             yield Problem(f"sums to {number_words(total)}", f"a sum of {number_words(column.total)}")
     if column.rising is not None:
         strict = column.rising == "strict"
-        for (one, low), (other, high) in pairwise(known):
+        # Times are compared in hours; when only some cells are times, nothing can be said.
+        steps = spans if len(spans) == len(cells) else [] if spans else known
+        for (one, low), (other, high) in pairwise(steps):
             if high < low or (strict and high == low):
                 wanted = "every number larger than the one above" if strict else "no number smaller than the one above"
                 yield Problem(f"goes from {shown(one)} to {shown(other)}", wanted)
@@ -109,7 +124,7 @@ def formula_words(rule: Field | Column) -> Iterator[str]:
             slack = f", right within {rule.within_percent:g}%"
         elif rule.within:
             slack = f", right within {rule.within:g}"
-        yield f"recomputed as {in_words(rule.calc)}{slack}"
+        yield f"recomputed: {rule.calc_says or in_words(rule.calc)}{slack}"
     if rule.at_most:
         yield f"at most {in_words(rule.at_most)}"
     if rule.at_least:

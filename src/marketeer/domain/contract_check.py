@@ -17,6 +17,7 @@ from marketeer.domain.contract_quotes import quotations
 from marketeer.domain.contract_refs import References
 from marketeer.domain.contract_scope import Scope
 from marketeer.domain.contract_sections import SUMMARY, SUMMARY_WORDS, SUMMARY_WORDS_TOLERATED, all_sections
+from marketeer.domain.contract_sums import sums
 from marketeer.domain.contract_values import is_unknown, shown
 from marketeer.domain.contract_voice import (
     about_this_company,
@@ -68,6 +69,7 @@ class _Run:
                 yield from self._section(section, part)
         yield from placeholders(self.contract, self.outline)
         yield from provenance(self.contract, self.outline, self.facts, self.refs.waive)
+        yield from sums(self.outline)
         yield from quotations(self.outline, self.facts)
         yield from customer_words(self.contract, self.outline, self.facts, self.refs.waive)
         yield from itself(self.contract, self.outline)

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 import yaml
 
 from marketeer.domain.contract import Code
+from marketeer.domain.contract_calc import number_words
+from marketeer.domain.contract_formula import evaluate
 from marketeer.domain.contract_jsonld import markup_problems
 from marketeer.domain.contract_lookup import has_no_data
 from marketeer.domain.contract_platforms import post_problems
+from marketeer.domain.contract_quantities import number_of
 from marketeer.domain.contract_scope import UNKNOWN_LINE, Scope
 from marketeer.domain.contract_values import Problem, shown
 from marketeer.domain.markdown import Fence, count_words, key
@@ -32,9 +35,24 @@ def code_findings(scope: Scope, check: Code) -> Iterator[Finding]:
     for place, fence in enumerate(fences, start=1):
         for problem in (*_fence_problems(check, fence), *_customers_limits(scope, check, fence)):
             yield scope.finding(check.severity, f"block {place} {named} {problem.found}", problem.wanted)
+    sizes = [len(fence.content.strip()) for fence in fences]
+    if check.one_within is not None and sizes and min(sizes) > check.one_within:
+        found = f"the shortest block {named} has {min(sizes)} characters"
+        yield scope.finding(check.severity, found, f"one of at most {check.one_within}")
+    yield from _length(scope, check, fences)
     options = check.contains_one_of
     if fences and options and not any(option in fence.content for fence in fences for option in options):
         yield scope.finding(check.severity, f"no block {named} holds it", f"one of {', '.join(options)}")
+
+
+def _length(scope: Scope, check: Code, fences: list[Fence]) -> Iterator[Finding]:
+    """The words of all blocks together, within bounds that are formulas."""
+    words = sum(count_words(fence.content) for fence in fences)
+    for formula, what, sign in ((check.at_least, "at least", -1), (check.at_most, "at most", 1)):
+        bound = number_of(evaluate(formula, scope.lookup())) if formula and fences else None
+        if bound is not None and sign * (words - bound) > 0:
+            found = f"the {check.info[0]} has {words} words"
+            yield scope.finding(check.severity, found, f"{what} {number_words(bound)} ({check.hint or formula})")
 
 
 def _fence_problems(check: Code, fence: Fence) -> Iterator[Problem]:

@@ -33,6 +33,8 @@ LOOKUPS = {
     "blocks": (1, 2),
     "text": (0, 1),
     "title": (0, 0),
+    "bodies": (1, 1),
+    "copy_of": (1, 1),
     "weighted": (3, 3),
     "source": (1, 1),
     "context": (0, 0),
@@ -136,12 +138,19 @@ def names_in(text: str) -> Iterator[str]:
             yield node.id
 
 
+def texts_in(text: str) -> Iterator[str]:
+    """The texts a formula writes out."""
+    for node in ast.walk(parse_formula(text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
 def headings_in(text: str) -> Iterator[str]:
     """The section headings a formula names: the first argument of the lookups that take one."""
     for node in ast.walk(parse_formula(text)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             continue
-        takes = node.func.id in ("cells", "cell", "rows", "titles", "weighted", "items") or (
+        takes = node.func.id in ("cells", "cell", "rows", "titles", "bodies", "weighted", "items") or (
             node.func.id in ("field", "blocks") and len(node.args) == LOOKUPS[node.func.id][1]
         )
         first = node.args[0] if takes and node.args else None
@@ -205,6 +214,9 @@ def _joined(truths: list[Value], *, decisive: bool) -> Value:
 
 
 def _arithmetic(operation: Callable[[float, float], float], left: Value, right: Value) -> Value:
+    """Lists are worked on member by member, a list and a number likewise."""
+    if isinstance(left, tuple) or isinstance(right, tuple):
+        return _memberwise(operation, left, right)
     one, other = number_of(left), number_of(right)
     if one is None or other is None or (operation is operator.pow and abs(other) > MAX_POWER):
         return None
@@ -214,3 +226,12 @@ def _arithmetic(operation: Callable[[float, float], float], left: Value, right: 
         return None
     # A negative base and a broken exponent make a complex number.
     return float(result) if isinstance(result, int | float) else None  # type: ignore[redundant-expr]
+
+
+def _memberwise(operation: Callable[[float, float], float], left: Value, right: Value) -> Value:
+    size = len(left) if isinstance(left, tuple) else len(right) if isinstance(right, tuple) else 0
+    lefts = left if isinstance(left, tuple) else (left,) * size
+    rights = right if isinstance(right, tuple) else (right,) * size
+    if len(lefts) != len(rights):
+        return None
+    return tuple(_arithmetic(operation, one, other) for one, other in zip(lefts, rights, strict=True))

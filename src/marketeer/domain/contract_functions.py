@@ -6,20 +6,29 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 from statistics import NormalDist
 
 from marketeer.domain.contract_platforms import google_width, x_length
-from marketeer.domain.contract_quantities import Value, number_of, numbers_of, rate_of, shares_of
+from marketeer.domain.contract_quantities import (
+    Value,
+    money_of,
+    number_of,
+    numbers_of,
+    percent_of,
+    rate_of,
+    shares_of,
+)
+from marketeer.domain.contract_verbatim import holds_words
 from marketeer.domain.markdown import count_words, key, same
 
 MANY = 99
 _SENTENCE_END = re.compile(r"[.!?\u2026]+(?=[\s\"')\]*_]|$)|\n{2,}|\n(?=\s*(?:[-*+#>]|\d+[.)])\s?)")
 _MARKUP = re.compile(r"^\s*(?:[-*+]|\d+[.)]|#{1,6}|>)\s+|\*\*|__|`|^\s*```\w*\s*$", re.MULTILINE)
+_MERGE_FIELD = re.compile(r"\{\{\s*([A-Za-z][\w.]*)[^{}\n]*\}\}")
+_EVENT_CALL = re.compile(r"""(?:gtag\(\s*['"]event['"]\s*,\s*|['"]?event['"]?\s*:\s*)['"]([\w.]+)['"]""")
 _VOWELS = re.compile(r"[aeiouy]+")
 _WORD = re.compile(r"[A-Za-z][A-Za-z']*")
-_LOOSE = re.compile(r"[\s*_`]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +68,74 @@ def _of_number(function: Callable[[float], float]) -> Callable[[Value], Value]:
 
 
 def _of_text(function: Callable[[str], float]) -> Callable[[Value], Value]:
+    """A list of texts is one text."""
+
     def call(value: Value) -> Value:
+        if isinstance(value, tuple) and value and all(isinstance(one, str) for one in value):
+            value = "\n\n".join(str(one) for one in value)
         return float(function(value)) if isinstance(value, str) else None
 
     return call
+
+
+def _lengths(value: Value) -> Value:
+    """The characters of each text of a list."""
+    return tuple(float(len(one.strip())) for one in value if isinstance(one, str)) if isinstance(value, tuple) else None
+
+
+def _first(value: Value) -> Value:
+    return (value[0] if value else None) if isinstance(value, tuple) else value
+
+
+def _or_zero(value: Value) -> Value:
+    return number_of(value) or 0.0
+
+
+def _matching(value: Value, pattern: Value) -> Value:
+    """How many members of a list match a pattern."""
+    if not isinstance(value, tuple) or not isinstance(pattern, str):
+        return None
+    return float(sum(1 for one in value if _matches(one, pattern)))
+
+
+def _all_in(parts: Value, text: Value) -> Value:
+    """Whether every member of a list stands in a text."""
+    if not isinstance(parts, tuple) or not isinstance(text, str):
+        return None
+    return all(isinstance(one, str) and key(one) in key(text) for one in parts)
+
+
+def _near(value: Value, wanted: Value, within: Value, percent: Value = 0.0) -> Value:
+    """Whether a number is as good as another one, or as one of a list."""
+    number, slack, share = number_of(value), number_of(within) or 0.0, number_of(percent) or 0.0
+    options = numbers_of(wanted)
+    if number is None or not options:
+        return None
+    return any(abs(number - option) <= slack + abs(option) * share / 100 + 1e-9 for option in options)
+
+
+def _merge_fields(text: Value) -> Value:
+    """The names of the merge fields in a text, as they are written."""
+    return tuple(dict.fromkeys(_MERGE_FIELD.findall(text))) if isinstance(text, str) else None
+
+
+def _event_calls(text: Value) -> Value:
+    """The events that tracking code in a text sends."""
+    return tuple(dict.fromkeys(_EVENT_CALL.findall(text))) if isinstance(text, str) else None
+
+
+def _most_alike(texts: Value) -> Value:
+    """The largest share of five-word runs that two texts of a list have in common."""
+    if not isinstance(texts, tuple):
+        return None
+    runs = [_runs(one) for one in texts if isinstance(one, str)]
+    shares = [len(one & other) / len(one | other) for one, other in combinations(runs, 2) if one | other]
+    return max(shares, default=None)
+
+
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    words = re.findall(r"\w+", _bare(text).casefold())
+    return frozenset(tuple(words[at : at + 5]) for at in range(max(0, len(words) - 4)))
 
 
 def _round(value: Value, digits: Value = 0.0) -> Value:
@@ -117,15 +190,10 @@ def _has(text: Value, part: Value) -> Value:
 
 
 def _verbatim(text: Value, part: Value) -> Value:
-    """Whether a text holds the words of another one exactly, but for markup, quotes and spacing."""
+    """Whether a text holds the words of another one, but for markup, quotes and spacing."""
     if not isinstance(text, str) or not isinstance(part, str):
         return None
-    return _words_only(part).strip("\"'. ") in _words_only(text)
-
-
-@lru_cache(maxsize=256)
-def _words_only(text: str) -> str:
-    return _LOOSE.sub(" ", same(text).replace("\\|", "|").replace("...", "\u2026")).strip()
+    return holds_words(text, part)
 
 
 def _matches(text: Value, pattern: Value) -> Value:
@@ -200,6 +268,7 @@ def sample_size(baseline: Value, effect: Value, alpha: Value = 0.05, power: Valu
     )
     second = first + change if is_absolute else first * (1 + change)
     error, strength = rate_of(alpha), rate_of(power)
+    error = 1 - error if error is not None and error > 0.5 else error  # "95% confidence"
     if not (0 < first < 1 and 0 < second < 1 and error and strength and 0 < error < 1 and 0 < strength < 1):
         return None
     sides = 1 if tails == 1.0 or (isinstance(tails, str) and key(tails).startswith("one")) else 2
@@ -229,6 +298,17 @@ FUNCTIONS: dict[str, Function] = {
     "max": Function(call=_over(max), arity=(1, MANY)),
     "number": Function(call=number_of, arity=(1, 1)),
     "rate": Function(call=rate_of, arity=(1, 1)),
+    "percent": Function(call=percent_of, arity=(1, 1)),
+    "money": Function(call=money_of, arity=(1, 1)),
+    "or_zero": Function(call=_or_zero, arity=(1, 1)),
+    "near": Function(call=_near, arity=(3, 4)),
+    "first": Function(call=_first, arity=(1, 1)),
+    "lengths": Function(call=_lengths, arity=(1, 1)),
+    "matching": Function(call=_matching, arity=(2, 2)),
+    "all_in": Function(call=_all_in, arity=(2, 2)),
+    "merge_fields": Function(call=_merge_fields, arity=(1, 1)),
+    "event_calls": Function(call=_event_calls, arity=(1, 1)),
+    "most_alike": Function(call=_most_alike, arity=(1, 1)),
     "shares": Function(call=shares_of, arity=(1, 1)),
     "number_at": Function(call=_number_at, arity=(2, 2)),
     "count": Function(call=_count, arity=(1, 1)),

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from marketeer.domain.contract import Facts
 from marketeer.domain.contract_formula import snake
 from marketeer.domain.contract_quantities import Value, number_of
+from marketeer.domain.contract_refs import source_named
 from marketeer.domain.contract_tags import TAG
+from marketeer.domain.contract_units import CUSTOMER_FACING
 from marketeer.domain.contract_values import bare
-from marketeer.domain.markdown import Outline, Part, TableBlock, heading_key, key
+from marketeer.domain.markdown import Outline, Part, TableBlock, heading_key, key, parse
 
 _NO_DATA = re.compile(
     r"^(?:no data|not (?:known|measured|tracked|connected|applicable)|n/?a|none|unknown|-)\b|^-$", re.I
@@ -46,6 +48,8 @@ class DocumentLookup:
                 return self.facts.context
             case "source":
                 return self._source(texts[0])
+            case "copy_of":
+                return self._copy_of(texts[0])
             case "cells":
                 return self._column(texts[0], texts[1])
             case "cell":
@@ -70,6 +74,8 @@ class DocumentLookup:
                 return part.title
             case "titles":
                 return tuple(one.title for one in part.parts)
+            case "bodies":
+                return tuple(one.text for one in part.parts)
             case "text":
                 return part.text
             case "rows":
@@ -121,11 +127,20 @@ class DocumentLookup:
         return weighted(self.row, names, shares)
 
     def _source(self, path: str) -> Value:
-        wanted = key(bare(path)).strip("'\"")
-        for name, text in self.facts.sources.items():
-            if name != "goal" and wanted and (wanted in name.casefold() or name.casefold() in wanted):
-                return text
-        return None
+        return source_named(self.facts, path)
+
+    def _copy_of(self, path: str) -> Value:
+        """What customers read of a source: its customer-facing blocks or its page copy; all of a plain text."""
+        text = self._source(path)
+        if not isinstance(text, str):
+            return None
+        outline = parse(text)
+        blocks = [one.content for part in outline.sections for one in part.fences if one.info in CUSTOMER_FACING]
+        if blocks:
+            return "\n\n".join(blocks)
+        pages = [part.text for part in outline.sections if heading_key(part.title) == "page copy"]
+        is_deliverable = any(heading_key(part.title) == "handoff" for part in outline.sections)
+        return "\n\n".join(pages) or (None if is_deliverable else text)
 
 
 def weighted(row: Mapping[str, str], names: tuple[Value, ...], shares: tuple[Value, ...]) -> Value:

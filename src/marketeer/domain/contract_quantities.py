@@ -15,15 +15,21 @@ _SIGNED = re.compile(
     rf"(?P<number>{NUMBER}\s?(?:k|K|M|bn|thousand|million)?\b)"
 )
 _RANGE = re.compile(rf"{NUMBER}\s?%?\s?(?:-|to)\s?[$\u20ac\u00a3]?{NUMBER}")
+_MONEY = re.compile(rf"[$\u20ac\u00a3\u00a5\u20b9]\s?{NUMBER}|{NUMBER}\s?[$\u20ac\u00a3\u00a5]")
 _NOTE = re.compile(r"\([^()]*\)")
-_PERCENT = re.compile(r"%|\bpercent\b|\bper cent\b", re.IGNORECASE)
+_PERCENT = re.compile(r"\s?(?:%|percent\b|per cent\b|percentage\b|pp\b)", re.IGNORECASE)
+_CURRENCY = re.compile(r"[$\u20ac\u00a3\u00a5\u20b9]|\b(?:USD|EUR|GBP|CHF|CAD|AUD|dollars?|euros?|pounds?)\b")
+_SPAN = re.compile(
+    rf"\bday\s?(?P<day>\d+)|(?P<number>{NUMBER})\s?-?(?P<unit>min|hour|hr|h\b|day|d\b|week|wk|w\b|month)", re.IGNORECASE
+)
+_HOURS = (("min", 1 / 60), ("h", 1.0), ("d", 24.0), ("w", 168.0), ("month", 720.0))
 _SHARES = re.compile(r"(?<![\d/])\d{1,3}(?:\.\d+)?(?:\s?[/:]\s?\d{1,3}(?:\.\d+)?)+(?![\d/])")
 _PERCENTAGE = re.compile(rf"({NUMBER})\s?%")
 _EPSILON = 1e-9
 
 
 def number_of(value: Value) -> float | None:
-    """The one number of a value. None for a text without one, or with a range."""
+    """The one number of a value. None for a text without one, with a range, or with several amounts of money."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, float | int):
@@ -36,7 +42,7 @@ def number_of(value: Value) -> float | None:
     if _RANGE.search(text):
         return None
     found = _SIGNED.search(text)
-    if found is None:
+    if found is None or len(_MONEY.findall(text)) > 1:
         return None
     negative = "-" in (found["sign"], found["sign2"]) or "\u2212" in (found["sign"], found["sign2"])
     return -amount(found["number"]) if negative else amount(found["number"])
@@ -55,8 +61,40 @@ def rate_of(value: Value) -> float | None:
     number = number_of(value)
     if number is None:
         return None
-    is_percent = isinstance(value, str) and _PERCENT.search(value) is not None
-    return number / 100 if is_percent or abs(number) > 1 else number
+    return number / 100 if _is_percent(value) or abs(number) > 1 else number
+
+
+def percent_of(value: Value) -> float | None:
+    """A share written as a percentage, between 0 and 1; None for anything else."""
+    number = number_of(value)
+    return number / 100 if number is not None and _is_percent(value) else None
+
+
+def money_of(value: Value) -> float | None:
+    """The amount of a value that names a currency."""
+    return number_of(value) if isinstance(value, str) and _CURRENCY.search(value) else None
+
+
+def _is_percent(value: Value) -> bool:
+    """Whether the first number of a text is followed by a percent sign."""
+    if not isinstance(value, str):
+        return False
+    first = re.search(NUMBER, TAG.sub(" ", value))
+    return first is not None and _PERCENT.match(TAG.sub(" ", value), first.end()) is not None
+
+
+def hours_of(value: Value) -> float | None:
+    """A span of time in hours: `2 days`, `Day 3`, `36 h`, `at once`."""
+    if not isinstance(value, str):
+        return None
+    text = TAG.sub("", same(value)).casefold()
+    if re.match(r"\W*(?:at once|immediate|instant|right away|same (?:day|moment)|none)", text):
+        return 0.0
+    found = _SPAN.search(text)
+    if found is None:
+        return None
+    number, unit = found["number"] or found["day"], found["unit"] or "day"
+    return amount(number) * next(hours for start, hours in _HOURS if unit.startswith(start))
 
 
 def shares_of(value: Value) -> tuple[float, ...] | None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from marketeer.domain.contract import Facts
 from marketeer.domain.contract_units import Form, Unit, units
 from marketeer.domain.contract_values import shown
+from marketeer.domain.contract_verbatim import holds_words
 from marketeer.domain.markdown import Outline, same
 from marketeer.domain.review import Finding, Severity
 
@@ -44,8 +44,6 @@ _SPOKEN = re.compile(
 _NOT_SAID = re.compile(
     r"\b(?:example|sample|illustrat\w+|draft|proposed|option|new|fictional|not from a customer)\b", re.I
 )
-_GAP = re.compile(r"\s*(?:\.{3}|\u2026|\[\s*(?:\.{3}|\u2026)\s*\]|\([^)]*\.{3}[^)]*\)|\[[^\]]{1,30}\])\s*")
-_LOOSE = re.compile(r"[^\w%$\u20ac\u00a3]+")
 
 
 def quotations(outline: Outline, facts: Facts) -> Iterator[Finding]:
@@ -66,7 +64,7 @@ def _of(unit: Unit, facts: Facts) -> Iterator[Finding]:
             words = match["text"].strip()
             if len(words.split()) < _MIN_WORDS or not is_attributed(clear, match, facts):
                 continue
-            if not any(holds_quote(source, words) for source in facts.texts()):
+            if not any(holds_words(source, words) for source in facts.texts()):
                 wanted = (
                     "a customer's words only word for word as the product context or an input has them, or no quote"
                 )
@@ -96,19 +94,3 @@ def is_attributed(text: str, match: re.Match[str], facts: Facts) -> bool:
 def _names_person(who: str, facts: Facts) -> bool:
     names = (persona.partition(",")[0].strip() for persona in facts.personas)
     return any(re.search(rf"\b{re.escape(name)}\b", who) for name in names if name[:1].isupper())
-
-
-def holds_quote(source: str, quote: str) -> bool:
-    """Whether a source holds the words; marks, spacing and case do not matter, and dots may stand for a gap."""
-    body = _loosened(source)
-    pieces = [_loose(piece) for piece in _GAP.split(same(quote))]
-    return all(piece in body for piece in pieces if piece)
-
-
-@lru_cache(maxsize=64)
-def _loosened(source: str) -> str:
-    return f" {_loose(source)} "
-
-
-def _loose(text: str) -> str:
-    return " ".join(_LOOSE.sub(" ", same(text).casefold()).split())

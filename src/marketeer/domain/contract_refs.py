@@ -6,8 +6,20 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from marketeer.domain.contract import REF_PERSONA, REF_PRICE, REF_REGISTRY, REF_TABLE, Facts
+from marketeer.domain.contract import (
+    GOAL_SOURCE,
+    REF_PERSONA,
+    REF_PRICE,
+    REF_REGISTRY,
+    REF_SOURCE,
+    REF_SOURCE_OF,
+    REF_TABLE,
+    REF_TEXT,
+    REF_TITLE,
+    Facts,
+)
 from marketeer.domain.contract_values import Problem, bare, list_parts, shown
+from marketeer.domain.contract_verbatim import holds_words
 from marketeer.domain.markdown import Outline, Part, heading_key, key
 
 NOT_SKILLS = ("director", "human")
@@ -32,14 +44,23 @@ class References:
 
     def missing(self, ref: str, value: str) -> Problem | None:
         """Why the value does not exist where `ref` points; None when it does, or when nobody can know."""
-        if ref == REF_REGISTRY:
-            return self._registry(value)
-        if ref == REF_PERSONA:
-            return self._persona(value)
-        if ref == REF_PRICE:
-            return self._price(value)
-        if ref.startswith(REF_TABLE):
-            return self._table(ref.removeprefix(REF_TABLE), value)
+        fixed = {
+            REF_REGISTRY: self._registry,
+            REF_PERSONA: self._persona,
+            REF_PRICE: self._price,
+            REF_SOURCE: self._source,
+        }
+        if ref in fixed:
+            return fixed[ref](value)
+        pointing = {
+            REF_TEXT: self._stands_in,
+            REF_TITLE: self._titled,
+            REF_SOURCE_OF: self._stands_in_source,
+            REF_TABLE: self._table,
+        }
+        for start, look in pointing.items():
+            if ref.startswith(start):
+                return look(ref.removeprefix(start), value)
         self.waive(f"A reference to {ref!r} was not checked: nothing of that name is known.")
         return None
 
@@ -83,6 +104,45 @@ class References:
             return None
         return Problem(f"quotes {', '.join(map(shown, unknown))}", "a price that stands in the product context")
 
+    def _source(self, value: str) -> Problem | None:
+        paths = [path for path in self.facts.sources if path != GOAL_SOURCE]
+        if not paths:
+            self.waive("Source files were not checked: the task has no input and no upstream output.")
+            return None
+        wanted = key(value).strip("'\"")
+        names = [name.casefold() for path in paths for name in (path, path.rpartition("/")[2].rpartition(".")[0])]
+        if any(name in wanted or wanted in name for name in names if name):
+            return None
+        return Problem(f"is {shown(value)}", f"a text this task was given: {', '.join(paths[:5])}")
+
+    def _stands_in(self, heading: str, value: str) -> Problem | None:
+        part = self._part(heading)
+        if part is None or _says_nothing(value) or holds_words(part.text, value):
+            return None
+        return Problem(f"is {shown(value)}", f"words that stand exactly so under {heading}")
+
+    def _titled(self, heading: str, value: str) -> Problem | None:
+        part = self._part(heading)
+        if part is None or not part.parts:
+            return None
+        titles = [key(one.title) for one in part.parts]
+        unknown = [one for one in list_parts(value) or (value,) if not any(_begins(title, one) for title in titles)]
+        if not unknown:
+            return None
+        return Problem(f"names {', '.join(map(shown, unknown))}", f"what stands as an H3 under {heading}")
+
+    def _stands_in_source(self, address: str, value: str) -> Problem | None:
+        heading, _, label = address.rpartition(".")
+        part = self._part(heading)
+        named = next((line.value for line in part.fields if key(line.label) == key(label)), "") if part else ""
+        source = source_named(self.facts, named) if named else None
+        if source is None or _says_nothing(value) or holds_words(source, value):
+            return None
+        return Problem(f"is {shown(value)}", f"words that stand exactly so in {bare(named)}")
+
+    def _part(self, heading: str) -> Part | None:
+        return next((one for one in self.outline.sections if heading_key(one.title) == heading_key(heading)), None)
+
     def _table(self, address: str, value: str) -> Problem | None:
         heading, _, column = address.rpartition(".")
         values = column_values(self.outline, heading, column)
@@ -96,6 +156,24 @@ class References:
         if not unknown:
             return None
         return Problem(f"names {', '.join(map(shown, unknown))}", f"values of {column} in the table under {heading}")
+
+
+def source_named(facts: Facts, path: str) -> str | None:
+    """The input or upstream output that a path or its file name means."""
+    wanted = key(bare(path)).strip("'\"")
+    for name, text in facts.sources.items():
+        if name != GOAL_SOURCE and wanted and (wanted in name.casefold() or name.casefold() in wanted):
+            return text
+    return None
+
+
+def _says_nothing(value: str) -> bool:
+    """`(new)`, `deleted`, `-`: there is no text on this side of a change."""
+    return re.match(r"\W*(?:new|none|added|addition|insert\w*|deleted?|cut|removed?)\b|\W*$", value, re.I) is not None
+
+
+def _begins(title: str, value: str) -> bool:
+    return re.match(rf"{re.escape(key(value))}(?!\w)", title) is not None
 
 
 def column_values(outline: Outline, heading: str, column: str) -> tuple[str, ...]:

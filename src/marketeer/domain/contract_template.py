@@ -21,9 +21,14 @@ from marketeer.domain.contract import (
     Subsections,
     Table,
 )
+from marketeer.domain.contract_calc import formula_words, in_words
+from marketeer.domain.contract_provenance import TAGS_IN_WORDS
 from marketeer.domain.contract_sections import all_sections
 from marketeer.domain.contract_values import limits
+from marketeer.domain.contract_voice import PRODUCT_MENTIONS
 
+CUSTOMERS = "customers read this"
+FREE = "free text"
 _FENCE = "````"
 
 
@@ -45,6 +50,13 @@ def _limits(contract: Contract) -> Iterator[str]:
     yield "- Table columns keep their order; columns of your own go to the right of them."
     if contract.unknown_allowed:
         yield "- Where nothing is known, write `Unknown: <what would settle it>` as the value."
+    if contract.envelope:
+        yield f"- A figure outside customer-facing text carries its origin on its line or row: {TAGS_IN_WORDS}."
+        yield "- [ctx] and [in:path] figures are looked up there, [A1] under Assumptions; sums are worked out again."
+        yield "- Customer-facing text has no tags, and only figures that stand literally in the context or an input."
+        yield f"- Name the product {PRODUCT_MENTIONS} times or more; use the company's own names, phrases and figures."
+    if contract.merge_fields:
+        yield "- Merge fields are written {{snake_case}}."
     yield "- Answer with the document alone, without a fence around it."
 
 
@@ -65,6 +77,8 @@ def _section(section: Section) -> Iterator[str]:
     yield f"## {section.heading}"
     if section.hint:
         yield f"<{_one_line(section.hint)}>"
+    if section.customer_facing:
+        yield f"<{CUSTOMERS}>"
     if section.optional:
         yield "<this section may be left out>"
     if section.instead_of:
@@ -90,7 +104,7 @@ def _checks(checks: tuple[Check, ...]) -> Iterator[str]:
 def _check(check: Check) -> Iterator[str]:
     match check:
         case Field():
-            yield f"**{check.label}:** <{_joined(check.hint, *limits(check))}>"
+            yield f"**{check.label}:** <{_joined(check.hint, *limits(check), *_field_notes(check))}>"
         case Table():
             yield from _table(check)
         case ListOf():
@@ -102,11 +116,21 @@ def _check(check: Check) -> Iterator[str]:
         case Quotes():
             yield f'<at least {check.min_quotes} quotations, each on a line of its own like: "exact words" (source)>'
         case Rule():
-            pass
+            yield f"<rule: {_one_line(check.says)}>"
         case Subsections():
             yield from _subsections(check)
         case _:
             assert_never(check)
+
+
+def _field_notes(check: Field) -> Iterator[str]:
+    yield from formula_words(check)
+    if check.max_words is not None:
+        yield f"at most {check.max_words} words"
+    if check.min_parts is not None or check.max_parts is not None:
+        yield _count(check.min_parts or 1, check.max_parts, "entry").replace("entrys", "entries")
+    if check.customer_facing:
+        yield CUSTOMERS
 
 
 def _table(check: Table) -> Iterator[str]:
@@ -120,6 +144,8 @@ def _table(check: Table) -> Iterator[str]:
     notes = [_count(check.min_rows, check.max_rows, "row")]
     if check.rows:
         notes.append("these first cells, in this order")
+    if check.row_count:
+        notes.append(f"as many rows as {in_words(check.row_count)}")
     if check.sorted_desc:
         notes.append(f"sorted by {check.sorted_desc}, the largest first")
     yield f"<table: {'; '.join(notes)}>"
@@ -133,14 +159,22 @@ def _column(column: Column) -> str:
         extra.append(f"at least {column.distinct_min} different values in the column")
     if column.must_include:
         extra.append("the column has rows for: " + ", ".join(column.must_include))
+    if column.total is not None:
+        extra.append(f"the column sums to {column.total:g}")
+    if column.rising is not None:
+        extra.append("rises from row to row" if column.rising == "strict" else "never falls from row to row")
+    extra.extend(formula_words(column))
+    if column.customer_facing:
+        extra.append(CUSTOMERS)
     return _cell(f"<{_joined(column.hint, *limits(column), *extra)}>")
 
 
 def _list(check: ListOf) -> Iterator[str]:
     if check.after:
         yield f"**{check.after}:**"
-    hint = _joined(check.hint, f"each matches `{check.pattern}`" if check.pattern else "")
-    yield f"- <{hint}>"
+    width = f"at most {check.max_width} characters each, wide ones count twice" if check.max_width else ""
+    unique = "all different" if check.unique else ""
+    yield f"- <{_joined(check.hint, f'each matches `{check.pattern}`' if check.pattern else '', width, unique)}>"
     yield f"<list: {_count(check.min_items, check.max_items, 'item')}>"
 
 
@@ -155,10 +189,25 @@ def _code(check: Code) -> Iterator[str]:
         notes.append("keys: " + ", ".join(check.required_keys))
     if check.contains_one_of:
         notes.append("contains one of: " + ", ".join(check.contains_one_of))
-    yield f"<{_joined(*notes)}>"
+    yield f"<{_joined(*notes, *_code_notes(check))}>"
     yield "```"
     also = f"; the fence may also say {' or '.join(check.info[1:])}" if check.info[1:] else ""
     yield f"<fenced blocks: at least {check.min_blocks}{also}>"
+
+
+def _code_notes(check: Code) -> Iterator[str]:
+    if check.platform:
+        yield "within the platform's limit of characters and hashtags"
+    if check.max_questions is not None:
+        yield f"at most {check.max_questions} question marks"
+    if check.one_within is not None:
+        yield f"one of the blocks at most {check.one_within} characters"
+    if check.dates:
+        yield f"a date YYYY-MM-DD under {', '.join(check.dates)}"
+    if check.filled:
+        yield f"at least one entry under {', '.join(check.filled)}"
+    if check.json_ld:
+        yield "what schema.org's types require of search results is there"
 
 
 def _subsections(check: Subsections) -> Iterator[str]:
@@ -170,7 +219,9 @@ def _subsections(check: Subsections) -> Iterator[str]:
     if check.each is not None:
         yield from _subsection(check.each)
         yield ""
-        yield f"<repeat this H3 with all that stands under it: {_count(check.min_count, check.max_count, 'time')}>"
+        times = f"as often as {in_words(check.count)}" if check.count else ""
+        counted = times or _count(check.min_count, check.max_count, "time")
+        yield f"<repeat this H3 with all that stands under it: {counted}>"
 
 
 def _subsection(one: Subsection) -> Iterator[str]:
@@ -179,8 +230,10 @@ def _subsection(one: Subsection) -> Iterator[str]:
     else:
         pattern = f"matches `{one.title_pattern}`" if one.title_pattern else ""
         yield f"### <{_joined(one.title_hint, pattern)}>"
-    if one.hint:
-        yield f"<{_one_line(one.hint)}>"
+    least = f"at least {one.min_words} words" if one.min_words else ""
+    hint = _joined(one.hint, least, CUSTOMERS if one.customer_facing else "")
+    if hint != FREE:
+        yield f"<{hint}>"
     yield from _checks(one.checks)
 
 
@@ -193,7 +246,7 @@ def _count(low: int, high: int | None, unit: str) -> str:
 
 
 def _joined(*notes: str) -> str:
-    return "; ".join(_one_line(note).rstrip(".;") for note in notes if note.strip()) or "free text"
+    return "; ".join(_one_line(note).rstrip(".;") for note in notes if note.strip()) or FREE
 
 
 def _one_line(text: str) -> str:

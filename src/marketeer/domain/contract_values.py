@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from marketeer.domain.contract import REF_PERSONA, REF_PRICE, REF_REGISTRY, Column, Field
+from marketeer.domain.contract import REF_PERSONA, REF_PRICE, REF_REGISTRY, REF_SOURCE, Column, Field
 from marketeer.domain.contract_tags import TRAILING
 from marketeer.domain.markdown import key, plain, same
 
@@ -106,9 +106,12 @@ def _numbers(clean: str, rule: Field | Column) -> Iterator[Problem]:
         if found is None or re.search(r"\d", found["rest"]):
             yield Problem(f"is {shown(clean)}", "a whole number")
             return
+    amount = number(clean)
+    multiple = rule.multiple_of if isinstance(rule, Field) else None
+    if multiple and amount is not None and amount % multiple:
+        yield Problem(f"is {shown(clean)}", f"a multiple of {multiple}")
     if rule.minimum is None and rule.maximum is None:
         return
-    amount = number(clean)
     low = f"{rule.minimum:g} or more" if rule.minimum is not None else ""
     high = f"{rule.maximum:g} or less" if rule.maximum is not None else ""
     wanted = f"a number, {' and '.join(limit for limit in (low, high) if limit)}"
@@ -122,6 +125,7 @@ def limits(rule: Field | Column) -> list[str]:
     """The same limits in words, for the template."""
     least = rule.min_chars if isinstance(rule, Field) else None
     texts = rule.contains if isinstance(rule, Field) else ()
+    multiple = rule.multiple_of if isinstance(rule, Field) else None
     told = (
         (rule.one_of, "exactly one of: " + ", ".join(rule.one_of)),
         (rule.not_one_of, "not: " + ", ".join(rule.not_one_of)),
@@ -132,6 +136,7 @@ def limits(rule: Field | Column) -> list[str]:
         (rule.maximum is not None, f"{rule.maximum or 0:g} or less"),
         (rule.pattern, f"matches `{rule.pattern}`"),
         (texts, "contains: " + ", ".join(texts)),
+        (multiple, f"a multiple of {multiple}"),
         (rule.ref, ref_words(rule.ref or "")),
     )
     return [words for applies, words in told if applies]
@@ -143,8 +148,16 @@ def ref_words(ref: str) -> str:
         REF_REGISTRY: "a skill's name, director or human",
         REF_PERSONA: "a persona of the product context",
         REF_PRICE: "a price that stands in the product context",
+        REF_SOURCE: "the path of an input or upstream output you were given",
     }
     if ref in named:
         return named[ref]
-    section, _, column = ref.partition(":")[2].rpartition(".")
+    kind, _, address = ref.partition(":")
+    if kind == "text":
+        return f"words that stand exactly so under {address}"
+    if kind == "title":
+        return f"how an H3 under {address} begins"
+    section, _, column = address.rpartition(".")
+    if kind == "source":
+        return f"words that stand exactly so in the {column} of {section}"
     return f"a value of {column} in the table under {section}"

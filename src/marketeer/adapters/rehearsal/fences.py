@@ -37,6 +37,8 @@ class Fences:
             text = self._yaml(check)
         elif info in ("js", "javascript", "ts"):
             text = self._script(check, number, events)
+        elif check.one_within is not None and number == 0:
+            text = self.pool.phrase("copy", max_chars=check.one_within, customer=True)
         else:
             text = self._prose(check, customer=info in CUSTOMER_FACING)
         options = check.contains_one_of

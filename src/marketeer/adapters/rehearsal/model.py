@@ -104,6 +104,7 @@ def rehearse(material: Material) -> str:
         registry=material.registry,
         today=_today(material.today),
         seed=_seed(material),
+        facts=facts,
     )
     best: _Draft | None = None
     for richness, turn in _ATTEMPTS:

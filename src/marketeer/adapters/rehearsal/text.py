@@ -81,3 +81,22 @@ def sentence(text: str) -> str:
 
 def _is_control(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def short_sentences(text: str) -> list[str]:
+    """Whole sentences of running text, short enough for a table."""
+    prose = [line for line in text.splitlines() if line and not re.match(r"\s*(?:[#|>*`~-]|\d+[.)])", line)]
+    found = [clean(piece) for line in prose for piece in re.findall(r"[^.!?]{12,140}[.!?]", line)]
+    return [piece for piece in found if piece.count(" ") > 1 and "[" not in piece]
+
+
+def spoken(skill: str) -> str:
+    """A skill's name as words."""
+    return clean(skill.replace("-", " ")).capitalize()
+
+
+def covering(*texts: str) -> str:
+    """A sentence that holds these texts word for word."""
+    if len(texts) == 1 and "human" in texts[0].casefold():
+        return f"{texts[0]}: nothing is spent, sent or published before a person has said yes."
+    return f"This section also covers: {', '.join(texts)}."

@@ -46,13 +46,17 @@ _ORDINAL = re.compile(r"^(#|id|no\.?|rank|order|step|week|day|number|stage no)$"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a value goes: its row (or running number), of how many, under which heading, with its hint."""
+    """Where a value goes: its row (or running number), of how many, under which heading, with its hint.
+
+    `customer`: customers read it.
+    """
 
     row: int = 0
     rows: int = 1
     heading: str = ""
     hint: str = ""
     kind: str | None = None
+    customer: bool = False
     taken: frozenset[str] = frozenset()
 
 
@@ -79,9 +83,10 @@ class Values:
                 return text
         return first
 
-    def item(self, pattern: str | None, place: Place, *, kind: str) -> str:
+    def item(self, pattern: str | None, place: Place, *, kind: str, max_chars: int | None = None) -> str:
         """A list item, matching the pattern where there is one."""
-        return self.of(Column(name=place.hint or place.heading, pattern=pattern), replace(place, kind=kind))
+        rule = Column(name=place.hint or place.heading, pattern=pattern, max_chars=max_chars)
+        return self.of(rule, replace(place, kind=kind))
 
     def title(self, pattern: str | None, place: Place) -> str:
         """An H3: by the pattern if there is one, else by what the hint asks for."""
@@ -143,7 +148,7 @@ class Values:
             yield f"{letter}{number}"
             yield f"A{number}"
         elif name.casefold() == "day":
-            yield _DAYS[max(0, len(_DAYS) - 5 - place.rows + place.row) % len(_DAYS)]
+            yield _DAYS[max(0, len(_DAYS) - 2 - place.rows + place.row) % len(_DAYS)]
         yield str(number)
         yield f"{number:02d}"
 
@@ -152,9 +157,12 @@ class Values:
         high = rule.maximum if rule.maximum is not None else low + 9
         span = max(1, int(high - low))
         unit = "%" if re.search(r"share|percent|rate", name.casefold()) and high > 10 and not rule.integer else ""
+        multiple = rule.multiple_of if isinstance(rule, Field) else None
+        if multiple:
+            yield str(-(-int(low) // multiple) * multiple)
+        if isinstance(rule, Field) and rule.integer:
+            yield from (str(int(low) + step) for step in (2, 1, 0) if low + step <= high)  # a field counts things
         top = int(high) - (0 if span < 3 else self.rng.randrange(2))
-        if "day" in name.casefold() and low <= 28 <= high:
-            yield "28"  # whole weeks
         for step in range(span + 1):
             value = top - (place.row + step) % (span + 1)
             yield f"{value}{unit}"
@@ -164,6 +172,7 @@ class Values:
     def _said(self, rule: Field | Column, name: str, place: Place) -> Iterator[str]:
         """Phrases by what the label asks for, lengthened or completed where the limits want it."""
         kind = place.kind or self.pool.kind_of(name, place.hint, place.heading)
+        customer = place.customer or rule.customer_facing
         if kind in ("url", "slug", "date", "event"):
             yield from self._special(kind, place)
         least = rule.min_chars if isinstance(rule, Field) else None
@@ -172,7 +181,8 @@ class Values:
             yield "&".join(f"{text}={slug(text.removeprefix('utm_'))}" for text in wanted)
         # A pattern may limit the length in its own way: shorter phrases are tried as well.
         for room in (None, None, None, 88, 30, 25, 20):
-            text = self.pool.phrase(kind, max_chars=_least(rule.max_chars, room if rule.pattern else None))
+            most = _least(rule.max_chars, room if rule.pattern else None)
+            text = self.pool.phrase(kind, max_chars=most, customer=customer)
             while least is not None and len(text) < least:
                 text = f"{text}; {self.pool.phrase('action', customer=True)}"
             text = text if rule.max_chars is None else shorten(text, rule.max_chars)
@@ -181,7 +191,7 @@ class Values:
             yield text
         for who in (*self.pool.slots["persona"], str(place.row + 1)):
             room = rule.max_chars - len(who) - 3 if rule.max_chars is not None else None
-            yield f"{self.pool.phrase(kind, max_chars=room)} ({who})"
+            yield f"{self.pool.phrase(kind, max_chars=room, customer=customer)} ({who})"
         if rule.max_chars is not None:
             yield shorten(self.pool.product, rule.max_chars)
 

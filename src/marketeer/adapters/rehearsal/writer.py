@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from math import ceil
 from typing import assert_never
 
 from marketeer.adapters.rehearsal.blocks import fenced, header, row_line
 from marketeer.adapters.rehearsal.fences import Fences
+from marketeer.adapters.rehearsal.formulas import Formulas, written
+from marketeer.adapters.rehearsal.phrases import PHRASES
 from marketeer.adapters.rehearsal.pool import UNKNOWN_PRODUCT, Pool
 from marketeer.adapters.rehearsal.tables import Tables
-from marketeer.adapters.rehearsal.text import clean, shorten
+from marketeer.adapters.rehearsal.text import clean, covering, sentence, short_sentences, shorten, spoken
 from marketeer.adapters.rehearsal.values import Place, Values
 from marketeer.domain.contract import (
+    GOAL_SOURCE,
+    REF_SOURCE,
+    REF_SOURCE_OF,
     REF_TABLE,
+    REF_TEXT,
+    REF_TITLE,
     Check,
     Code,
     Column,
     Contains,
+    Facts,
     Field,
     ListOf,
     Quotes,
@@ -29,6 +39,7 @@ from marketeer.domain.contract import (
     Subsections,
     Table,
 )
+from marketeer.domain.contract_quantities import number_of
 from marketeer.domain.contract_sections import ASSUMPTIONS, HANDOFF, SUMMARY, all_sections
 from marketeer.domain.contract_values import bare
 from marketeer.domain.markdown import count_words, key
@@ -52,6 +63,7 @@ class Order:
     registry: frozenset[str]
     today: date
     seed: int
+    facts: Facts = field(default_factory=Facts)
     richness: int = 2
 
 
@@ -69,10 +81,12 @@ class _Writer:
     values: Values = field(init=False)
     tables: Tables = field(init=False)
     fences: Fences = field(init=False)
+    formulas: Formulas = field(init=False)
     # Rows by (heading, place of the check), so that a reference may point to a table further down.
     written: dict[tuple[str, int], list[list[str]]] = field(default_factory=dict)
     open: set[tuple[str, int]] = field(default_factory=set)
-    last_fence: str = ""
+    begun: set[str] = field(default_factory=set)  # sections finished or in hand
+    customer: bool = False  # whether customers read what is being written
     title: str = ""  # of the H3 being written
     listed: bool = False  # whether a list stands right above: a second one would run into it
 
@@ -90,13 +104,14 @@ class _Writer:
             prices=order.context.prices,
             table_values=writer._referenced,
         )
-        writer.tables = Tables(values=writer.values, richness=order.richness)
+        writer.formulas = Formulas(facts=order.facts, write=writer._ensure)
+        writer.tables = Tables(values=writer.values, formulas=writer.formulas, richness=order.richness)
         writer.fences = Fences(pool=pool, values=writer.values)
         return writer
 
     def document(self) -> str:
         contract = self.order.skill.contract
-        title = f"# {_spoken(contract.skill)} for {self.pool.product}: {shorten(self.pool.goal, 80)}"
+        title = f"# {spoken(contract.skill)} for {self.pool.product}: {shorten(self.pool.goal, 80)}"
         sections = [(section, list(self._section(section))) for section in all_sections(contract)]
         head = [title, "", MARK, ""]
         self._pad(head, sections)
@@ -108,12 +123,14 @@ class _Writer:
         contract = self.order.skill.contract
         room = contract.max_words - contract.min_words
         target = contract.min_words + min(room // 4, 150)
-        own = [body for section, body in sections if section in contract.sections]
+        own = [(section, body) for section, body in sections if section in contract.sections]
         words = count_words("\n".join(head)) + sum(count_words("\n".join(body)) for _, body in sections)
         turn = 0
         while words < target and own and turn < 400:
-            text = " ".join(self.pool.sentence() for _ in range(_PADDING_SENTENCES))
-            own[turn % len(own)].extend([text, ""])
+            section, body = own[turn % len(own)]
+            customer = _is_customers(section)
+            text = " ".join(self.pool.sentence(customer=customer) for _ in range(_PADDING_SENTENCES))
+            body.extend([text, ""])
             words += count_words(text)
             turn += 1
 
@@ -129,21 +146,35 @@ class _Writer:
         elif section is HANDOFF:
             yield from self._handoff()
         else:
-            yield from self._own(section)
+            self._ensure(section.heading)
+            yield from self.formulas.done[section.heading]
+
+    def _ensure(self, heading: str) -> None:
+        """Write a section of the contract, unless that has been done or begun; what was in hand stays in hand."""
+        section = next((one for one in self.order.skill.contract.sections if key(one.heading) == key(heading)), None)
+        if section is None or section.heading in self.begun:
+            return
+        self.begun.add(section.heading)
+        work = self.formulas
+        kept = (work.heading, work.title, work.lines, self.listed, self.title, self.customer, self.fences.subject)
+        work.heading, work.title, work.lines = section.heading, "", []
+        self.title, self.customer = "", _is_customers(section)
+        work.done[section.heading] = list(self._own(section))
+        work.heading, work.title, work.lines, self.listed, self.title, self.customer, self.fences.subject = kept
 
     def _own(self, section: Section) -> Iterator[str]:
         self.listed = False
         body: list[str] = []
         # What stands under an H3 comes last, or it would swallow the rest.
-        plain = [check for check in section.checks if not isinstance(check, Subsections | Contains)]
+        self.formulas.lines = body
         for place, check in enumerate(section.checks):
-            if check in plain:
-                body.extend(self._check(check, section.heading, place))
+            if not isinstance(check, Subsections | Contains):
+                body.extend(list(self._check(check, section.heading, place)))  # whole, as the next may look at it
         for check in section.checks:
             if isinstance(check, Subsections):
                 body.extend(self._subsections(check, section.heading))
         intro = not body or self.order.richness > 0
-        lines = [self.pool.sentence(), "", *body] if intro else body
+        lines = [self.pool.sentence(customer=self.customer), "", *body] if intro else body
         literal = (check.text for check in section.checks if isinstance(check, Contains))
         yield from self._demanded((*section.must_contain, *literal), lines)
         yield from lines
@@ -153,17 +184,17 @@ class _Writer:
         present = key("\n".join(lines))
         absent = [text for text in texts if key(text) not in present]
         if len(absent) > 1:
-            spoken = self.pool.phrase("hypothesis")
-            if sum(key(text) in key(spoken) for text in absent) > 1:
-                yield from (f"{spoken}.", "")
-                absent = [text for text in absent if key(text) not in key(spoken)]
+            guess = self.pool.phrase("hypothesis", customer=self.customer)
+            if sum(key(text) in key(guess) for text in absent) > 1:
+                yield from (f"{guess}.", "")
+                absent = [text for text in absent if key(text) not in key(guess)]
         if absent:
-            yield from (_covering(*absent), "")
+            yield from (covering(*absent), "")
 
     def _summary(self) -> str:
         product, goal = self.pool.product, self.pool.slots["goal"][0]
         target = " [target]" if any(char.isdigit() for char in goal) else ""
-        kind = _spoken(self.order.skill.contract.skill).casefold()
+        kind = spoken(self.order.skill.contract.skill).casefold()
         sentences = [f"This {kind} deliverable for {product} works towards the goal {goal}{target}."]
         if self.order.upstream:
             names = ", ".join(sorted(clean(name) for name in self.order.upstream)[:3])
@@ -215,17 +246,16 @@ class _Writer:
                 yield from (f"**{check.label}:** {self._field(check, heading, row)}", "")
             case Table():
                 yield from header([column.name for column in check.columns])
-                rows = self._rows(check, heading, place) if shared else self.tables.rows(check, heading)
+                rows = self._rows(check, heading, place) if shared else self.tables.rows(check, heading, ())
                 yield from (*(row_line(cells) for cells in rows), "")
             case ListOf():
                 yield from self._list(check, heading)
             case Code():
-                self.last_fence = ""
                 for number in range(check.min_blocks):
-                    self.last_fence = self.fences.content(check, number, self._event_names())
-                    yield from (*fenced(check.info[0], self.last_fence), "")
+                    content = self.fences.content(self._bounded(check), number, self._event_names())
+                    yield from (*fenced(check.info[0], content), "")
             case Contains():
-                yield from (_covering(check.text), "")
+                yield from (covering(check.text), "")
             case Quotes():
                 yield from self._quotes(check)
             case Rule():
@@ -235,26 +265,44 @@ class _Writer:
             case _:
                 assert_never(check)
 
+    def _bounded(self, check: Code) -> Code:
+        """The check with bounds that are formulas worked out."""
+        least = self.formulas.number(check.at_least) if check.at_least else None
+        most = self.formulas.number(check.at_most) if check.at_most else None
+        return replace(
+            check,
+            min_words=check.min_words if least is None else ceil(least / check.min_blocks),
+            max_words=check.max_words if most is None else int(most / check.min_blocks),
+        )
+
     def _field(self, check: Field, heading: str, row: int) -> str:
-        if self.last_fence and check.label.casefold() == "chars":
-            return str(len(self.last_fence.strip()))
-        if self.last_fence and check.label.casefold() == "words":
-            return str(count_words(self.last_fence))
-        return self.values.of(check, Place(row=row, heading=heading, hint=check.hint))
+        if check.calc and (number := self.formulas.number(check.calc)) is not None:
+            return written(number, check.within)
+        customer = self.customer or check.customer_facing
+        value = self.values.of(check, Place(row=row, heading=heading, hint=check.hint, customer=customer))
+        bounds = ((check.at_most, 1), (check.at_least, -1))
+        for formula, sign in bounds:
+            bound = self.formulas.number(formula) if formula else None
+            stated = number_of(value)
+            if bound is not None and stated is not None and sign * (stated - bound) > 0:
+                return written(bound if sign > 0 else float(ceil(bound)), 0)
+        return value
 
     def _list(self, check: ListOf, heading: str) -> Iterator[str]:
         if check.after:
             yield from (f"**{check.after}:**", "")
         elif self.listed:
-            yield from (self.pool.sentence(), "")
+            yield from (self.pool.sentence(customer=self.customer), "")
         self.listed = True
         count = check.min_items + (1 if self.order.richness > 1 and check.min_items < 5 else 0)
         count = max(1, min(count, check.max_items) if check.max_items is not None else count)
         kind = self.pool.kind_of(check.after or "", self.title, check.hint, heading)
         taken: set[str] = set()
         for row in range(count):
-            place = Place(row=row, rows=count, heading=heading, hint=check.hint, taken=frozenset(taken))
-            item = self.values.item(check.pattern, place, kind=kind)
+            place = Place(
+                row=row, rows=count, heading=heading, hint=check.hint, taken=frozenset(taken), customer=self.customer
+            )
+            item = self.values.item(check.pattern, place, kind=kind, max_chars=check.max_width)
             taken.add(item.casefold())
             yield f"- {item}"
         yield ""
@@ -275,6 +323,8 @@ class _Writer:
         extra = 1 if self.order.richness > 1 and check.min_count < 3 else 0
         count = check.min_count + extra
         count = min(count, check.max_count) if check.max_count is not None else count
+        wanted = self.formulas.number(check.count) if check.count else None
+        count = round(wanted) if wanted is not None else count
         for row in range(max(count, 1)):
             place = Place(row=row, rows=count, heading=heading, hint=check.each.title_hint)
             title = check.each.title or self.values.title(check.each.title_pattern, place)
@@ -282,14 +332,30 @@ class _Writer:
 
     def _subsection(self, one: Subsection, title: str, heading: str, row: int) -> Iterator[str]:
         yield from (f"### {title}", "")
-        self.last_fence, self.listed = "", False
+        outer, self.customer = self.customer, self.customer or one.customer_facing
+        work = self.formulas
+        before, lines, work.title = work.lines, list[str](), title
+        self.listed, work.lines = False, lines
         self.fences.subject = self.title = title
-        ordered = sorted(one.checks, key=lambda check: isinstance(check, Field) and check.label in ("Chars", "Words"))
-        for check in ordered:
-            yield from self._check(check, heading, 0, row, shared=False)
+        # What is counted comes behind what it counts.
+        for check in sorted(one.checks, key=lambda check: isinstance(check, Field) and check.calc is not None):
+            lines.extend(list(self._check(check, heading, 0, row, shared=False)))
         if not one.checks:
-            yield from (" ".join(self.pool.sentence(customer=True) for _ in range(2)), "")
-        self.last_fence = self.title = ""
+            lines.extend([" ".join(self.pool.sentence(customer=True) for _ in range(2)), ""])
+        lines.extend(self._filling(one.min_words or 0, lines, row))
+        yield from lines
+        self.title, self.customer = "", outer
+        work.lines, work.title = [*before, f"### {title}", "", *lines], ""
+
+    def _filling(self, words: int, lines: Sequence[str], row: int) -> Iterator[str]:
+        """Paragraphs up to that many words; each subsection draws on other kinds of phrases than its neighbour."""
+        kinds = [kind for kind in PHRASES if kind != "figure"]
+        have, turn = count_words("\n".join(lines)), 0
+        while have < words + 8 and turn < 200:
+            kind = kinds[(row * len(kinds) // 3 + turn // 4) % len(kinds)]
+            text = " ".join(sentence(self.pool.phrase(kind, customer=self.customer)) for _ in range(_PADDING_SENTENCES))
+            yield from (text, "")
+            have, turn = have + count_words(text), turn + 1
 
     # -- references between tables -----------------------------------------------------------------------------
 
@@ -297,12 +363,20 @@ class _Writer:
         name = (heading, place)
         if name not in self.written:
             self.open.add(name)
-            self.written[name] = self.tables.rows(check, heading)
+            sections = (one for one in self.order.skill.contract.sections if one.heading == heading)
+            rules = [rule for one in sections for rule in one.checks if isinstance(rule, Rule) and rule.each_row]
+            self.written[name] = self.tables.rows(check, heading, rules)
             self.open.discard(name)
         return self.written[name]
 
     def _referenced(self, ref: str) -> Sequence[str]:
-        """The values of another table's column; that table is written first if need be."""
+        """The values a reference may take; what it points to is written first if need be."""
+        if ref == REF_SOURCE:
+            return list(self._sources()) or ["no text was given"]
+        if ref.startswith(REF_SOURCE_OF):
+            return [line for text in self._sources().values() for line in short_sentences(text)] or ["new"]
+        if ref.startswith((REF_TEXT, REF_TITLE)):
+            return self._of_section(ref)
         heading, _, column = ref.removeprefix(REF_TABLE).rpartition(".")
         for section in self.order.skill.contract.sections:
             if key(section.heading) != key(heading):
@@ -314,23 +388,31 @@ class _Writer:
                     return [bare(row[at]) for row in self._rows(check, section.heading, place)]
         return []
 
+    def _of_section(self, ref: str) -> Sequence[str]:
+        """The sentences, or the beginnings of the H3 titles, of a section."""
+        kind, _, heading = ref.partition(":")
+        self._ensure(heading)
+        lines = next((body for name, body in self.formulas.done.items() if key(name) == key(heading)), [])
+        if kind == "title":
+            titles = [line.removeprefix("### ") for line in lines if line.startswith("### ")]
+            return [re.split(r"\s[\u00b7|:-]\s|: ", title)[0] for title in titles]
+        return short_sentences("\n".join(lines)) or ["none"]
+
+    def _sources(self) -> dict[str, str]:
+        return {path: text for path, text in self.order.facts.sources.items() if path != GOAL_SOURCE}
+
     def _event_names(self) -> Sequence[str]:
         return self._referenced(f"{REF_TABLE}Event Plan.Event")
 
 
+def _is_customers(section: Section) -> bool:
+    """Whether customers read the section, or one of its subsections."""
+    kinds = (check.each for check in section.checks if isinstance(check, Subsections))
+    return section.customer_facing or any(each is not None and each.customer_facing for each in kinds)
+
+
 def _columns(section: Section) -> tuple[Column, ...]:
     return tuple(column for check in section.checks if isinstance(check, Table) for column in check.columns)
-
-
-def _spoken(skill: str) -> str:
-    return clean(skill.replace("-", " ")).capitalize()
-
-
-def _covering(*texts: str) -> str:
-    """A sentence that holds these texts word for word."""
-    if len(texts) == 1 and "human" in texts[0].casefold():
-        return f"{texts[0]}: nothing is spent, sent or published before a person has said yes."
-    return f"This section also covers: {', '.join(texts)}."
 
 
 def _colleagues(order: Order) -> list[str]:

@@ -18,6 +18,10 @@ def dangling(contract: domain.Contract, data: object) -> Iterator[tuple[Place, s
     for place, key, value in _entries(data):
         if key == "ref" and value.startswith(domain.REF_TABLE) and not has_column(contract, value):
             yield place, f"{value!r} names no table column of this contract; write table:<Section heading>.<Column>"
+        elif key == "ref" and value.startswith((domain.REF_TEXT, domain.REF_TITLE)):
+            heading = value.partition(":")[2].strip()
+            if heading.casefold() not in {section.heading.casefold() for section in contract.sections}:
+                yield place, f"{value!r} names no section; {suggest(heading, [s.heading for s in contract.sections])}"
         elif key in FORMULA_KEYS:
             yield from ((place, problem) for problem in _formula_problems(contract, value, place))
 

@@ -25,7 +25,7 @@ _BOUNDS = (
     *((f"min_{what}", f"max_{what}") for what in ("", "chars", "rows", "items", "words", "count", "parts")),
 )
 CHECK_KINDS = ("field", "table", "list", "code", "contains", "quotes", "rule", "subsections")
-FORMULA_KEYS = frozenset({"calc", "at_most", "at_least", "row_count", "count", "holds"})
+FORMULA_KEYS = frozenset({"calc", "at_most", "at_least", "row_count", "count", "holds", "when"})
 
 
 def _compiles(pattern: str) -> str:
@@ -47,10 +47,14 @@ def _is_phrase(cue: str) -> str:
 
 
 def _is_ref(ref: str) -> str:
-    fixed = (domain.REF_REGISTRY, domain.REF_PERSONA, domain.REF_PRICE)
-    if ref in fixed or (ref.startswith(domain.REF_TABLE) and "." in ref):
+    fixed = (domain.REF_REGISTRY, domain.REF_PERSONA, domain.REF_PRICE, domain.REF_SOURCE)
+    dotted = (domain.REF_TABLE, domain.REF_SOURCE_OF)
+    if ref in fixed or (ref.startswith(dotted) and "." in ref) or ref.startswith((domain.REF_TEXT, domain.REF_TITLE)):
         return ref
-    msg = f"ref {ref!r} points nowhere; it must be {', '.join(fixed)} or table:<Section heading>.<Column>"
+    msg = (
+        f"ref {ref!r} points nowhere; it must be {', '.join(fixed)}, table:<Section heading>.<Column>, "
+        "text:<Section heading>, title:<Section heading> or source:<Section heading>.<Label>"
+    )
     raise wrong(msg)
 
 
@@ -107,9 +111,12 @@ class FieldCheck(_Bounded):
     max_words: AtLeastOne | None = None
     min_parts: Count | None = None
     max_parts: AtLeastOne | None = None
+    multiple_of: AtLeastOne | None = None
+    when: Formula | None = None
     customer_facing: Flag = False
     setting: Flag = False
     calc: Formula | None = None
+    calc_says: Hint = ""
     at_most: Formula | None = None
     at_least: Formula | None = None
     within: NotNegative = 0.0
@@ -139,6 +146,7 @@ class ColumnRule(_Bounded):
     customer_facing: Flag = False
     setting: Flag = False
     calc: Formula | None = None
+    calc_says: Hint = ""
     at_most: Formula | None = None
     at_least: Formula | None = None
     within: NotNegative = 0.0
@@ -197,6 +205,9 @@ class CodeCheck(_Bounded):
     required_keys: Lines = ()
     max_questions: AtLeastOne | None = None
     platform: Flag = False
+    one_within: AtLeastOne | None = None
+    at_least: Formula | None = None
+    at_most: Formula | None = None
     dates: Lines = ()
     filled: Lines = ()
     json_ld: Flag = False
@@ -239,6 +250,7 @@ class SubsectionRule(Strict):
     title_hint: Hint = ""
     hint: Hint = ""
     customer_facing: Flag = False
+    min_words: AtLeastOne | None = None
     checks: tuple[CheckItem, ...] = ()
 
     @model_validator(mode="after")
