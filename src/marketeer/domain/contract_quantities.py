@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from marketeer.domain.contract_figures import NUMBER, amount
 from marketeer.domain.contract_tags import TAG
@@ -34,7 +35,12 @@ def number_of(value: Value) -> float | None:
         return None
     if isinstance(value, float | int):
         return float(value)
-    if isinstance(value, tuple):
+    return None if isinstance(value, tuple) else _number_in(value)
+
+
+@lru_cache(maxsize=8192)
+def _number_in(value: str) -> float | None:
+    if not any(char.isdigit() for char in value):
         return None
     text = _NOTE.sub(" ", TAG.sub(" ", same(value).replace("`", "").replace("*", "")))
     if "=" in text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from marketeer.domain.contract import REF_PERSONA, REF_PRICE, REF_REGISTRY, REF_SOURCE, Column, Field
@@ -32,6 +33,7 @@ def unchecked(_ref: str, _value: str) -> None:
     """A `Missing` that finds every reference in order."""
 
 
+@lru_cache(maxsize=8192)
 def bare(value: str) -> str:
     """The value as it is compared: no markup, no provenance tag behind it."""
     return plain(TRAILING.sub("", plain(value))).strip()

@@ -38,14 +38,15 @@ _PLACEHOLDERS = (
     ),
 )
 _FIELD = re.compile(r"\{\{[^{}\n]{0,80}\}\}")
+# Each with a text it cannot do without, which is quicker to look for.
 _SECRETS = (
-    re.compile(r"(?<![A-Za-z0-9])sk-(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{12,}"),
-    re.compile(r"(?<![A-Za-z0-9])[sr]k_live_[A-Za-z0-9]{12,}"),
-    re.compile(r"\bAKIA[0-9A-Z]{12,}\b"),
-    re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}\b"),
-    re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{12,}"),
-    re.compile(r"\bAIza[0-9A-Za-z_-]{30,}"),
-    re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----"),
+    ("sk-", re.compile(r"(?<![A-Za-z0-9])sk-(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{12,}")),
+    ("k_live_", re.compile(r"(?<![A-Za-z0-9])[sr]k_live_[A-Za-z0-9]{12,}")),
+    ("AKIA", re.compile(r"\bAKIA[0-9A-Z]{12,}\b")),
+    ("gh", re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}\b")),
+    ("xox", re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{12,}")),
+    ("AIza", re.compile(r"\bAIza[0-9A-Za-z_-]{30,}")),
+    ("-----BEGIN", re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")),
 )
 _EMAIL = re.compile(
     r"(?<![\w.+-])(?P<local>[A-Za-z0-9][\w.+-]{0,63})@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})"
@@ -63,19 +64,17 @@ _PHONE = re.compile(
     r"(?<![\w.+/-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}[ .-]\d{2,4}(?:[ .-]?\d{2,4}){0,2}"
     r"|\(\d{3}\)\s?\d{3}[ -]\d{4}|\d{3}-\d{3}-\d{4})(?![\w-])"
 )
+_PHONE_START = re.compile(r"[+(]\d|\d\d\d-\d\d\d-")
 _FICTION_PHONE = re.compile(r"\b555\D?01\d\d\b")
-_SELF = (
-    re.compile(r"\bas an? (?:AI|artificial intelligence|(?:large )?language model)\b", re.I),
-    re.compile(r"\bI(?:'m| am) (?:an AI|a language model|unable to (?:access|browse))\b", re.I),
-    re.compile(r"\bmy (?:training data|knowledge cut-?off)\b", re.I),
-    re.compile(r"\bI (?:don't|do not|cannot|can't) (?:have access to|browse|access)\b", re.I),
-    re.compile(r"\blet me know (?:if|whether|which|what|when|how)\b", re.I),
-    re.compile(r"\b(?:would you like me to|do you want me to|shall I (?:go|continue|proceed|also))\b", re.I),
-    re.compile(r"\b(?:could|can) you (?:please )?(?:share|provide|confirm|clarify|tell me)\b", re.I),
-    re.compile(
-        r"\bplease (?:provide|confirm|send me|tell me|clarify) (?:your|the|which|whether|more)\b[^.\n]{0,120}\?", re.I
-    ),
-    re.compile(r"\bhappy to (?:revise|adjust|refine|expand)\b", re.I),
+_SELF = re.compile(
+    r"\b(?:as an? (?:AI|artificial intelligence|(?:large )?language model)\b"
+    r"|I(?:'m| am) (?:an AI|a language model|unable to (?:access|browse))\b"
+    r"|my (?:training data|knowledge cut-?off)\b|I (?:don't|do not|cannot|can't) (?:have access to|browse|access)\b"
+    r"|let me know (?:if|whether|which|what|when|how)\b|would you like me to\b|do you want me to\b"
+    r"|shall I (?:go|continue|proceed|also)\b|(?:could|can) you (?:please )?(?:share|provide|confirm|clarify|tell me)\b"
+    r"|please (?:provide|confirm|send me|tell me|clarify) (?:your|the|which|whether|more)\b[^.\n]{0,120}\?"
+    r"|happy to (?:revise|adjust|refine|expand)\b)",
+    re.I,
 )
 _LEGAL_FORM = re.compile(r",?\s+(?:inc|llc|ltd|gmbh|ag|corp|co|s\.?a|b\.?v)\.?$", re.IGNORECASE)
 _IN_QUOTES = re.compile(r'"[^"\n]{1,300}"')
@@ -83,13 +82,14 @@ _IN_QUOTES = re.compile(r'"[^"\n]{1,300}"')
 
 def safety(outline: Outline, facts: Facts) -> Iterator[Finding]:
     """Keys and passwords, and how to reach a person nobody named."""
-    for pattern in _SECRETS:
-        found = pattern.search(outline.text)
+    for telltale, pattern in _SECRETS:
+        found = pattern.search(outline.text) if telltale in outline.text else None
         if found:
             what = f"a secret ({found[0][:6]}...)"
             yield _finding(section_at(outline, found.start()), Severity.CRITICAL, what, "no key or password anywhere")
-    given = "\n".join(facts.texts()).casefold() if "@" in outline.text or _PHONE.search(outline.text) else ""
-    for what, found in (*_addresses(outline.text), *_phones(outline.text)):
+    strangers = [*_addresses(outline.text), *_phones(outline.text)]
+    given = "\n".join(facts.texts()).casefold() if strangers else ""
+    for what, found in strangers:
         if found[0].casefold() not in given:
             where = section_at(outline, found.start())
             wanted = "none that an input does not give; for illustrations example.com"
@@ -97,14 +97,15 @@ def safety(outline: Outline, facts: Facts) -> Iterator[Finding]:
 
 
 def _addresses(text: str) -> Iterator[tuple[str, re.Match[str]]]:
-    for found in _EMAIL.finditer(text):
+    for found in _EMAIL.finditer(text) if "@" in text else ():
         if not (_ROLES.fullmatch(found["local"]) or _EXAMPLE_DOMAIN.search(found["domain"])):
             yield "the mail address", found
 
 
 def _phones(text: str) -> Iterator[tuple[str, re.Match[str]]]:
-    for found in _PHONE.finditer(text):
-        if not _FICTION_PHONE.search(found[0]):
+    for start in _PHONE_START.finditer(text):
+        found = _PHONE.match(text, start.start())
+        if found and not _FICTION_PHONE.search(found[0]):
             yield "the telephone number", found
 
 
@@ -165,7 +166,7 @@ def itself(contract: Contract, outline: Outline) -> Iterator[Finding]:
         if unit.form is Form.BLOCK or where.is_customers(unit, unit.label or None):
             continue
         text = _IN_QUOTES.sub("", same(unit.text))
-        found = next((match for pattern in _SELF if (match := pattern.search(text))), None)
+        found = _SELF.search(text)
         if found:
             wanted = "a decision, with the assumption it rests on; nobody is there to answer"
             yield _finding(unit.section, Severity.MAJOR, f"says {shown(found[0])}", wanted)
@@ -184,11 +185,16 @@ def about_this_company(outline: Outline, facts: Facts, waive: Waive) -> Iterator
     if len(facts.anchors) < ANCHORS:
         waive("Whether the text is about this company was not checked: the product context says too little.")
         return
-    met = [anchor for anchor in facts.anchors if re.search(rf"(?<!\w){re.escape(key(anchor))}(?!\w)", text)]
+    met = [anchor for anchor in facts.anchors if _names(text, key(anchor))]
     if len(met) < ANCHORS:
         found = f"only {len(met)} of the company's own names, phrases and figures occur"
         known = ", ".join(map(shown, facts.anchors[:6]))
         yield _finding("", Severity.MAJOR, found, f"at least {ANCHORS}, such as {known}")
+
+
+def _names(text: str, name: str) -> bool:
+    """Whether the name stands in the text as whole words."""
+    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 def short_name(product: str) -> str:

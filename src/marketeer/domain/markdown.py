@@ -124,11 +124,13 @@ def key(text: str) -> str:
     return " ".join(bare.split()).rstrip(" :#").casefold()
 
 
+@lru_cache(maxsize=4096)
 def heading_key(text: str) -> str:
     """Like `key`, and a number in front does not matter either."""
     return key(_NUMBERED.sub("", text.strip().strip("*_").strip()))
 
 
+@lru_cache(maxsize=8192)
 def plain(text: str) -> str:
     """A value without the Markdown around it: `**x**`, `` `x` `` and escapes."""
     value = text.strip().rstrip("\\").rstrip()
