@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from marketeer.adapters.team_files import load_team
+from marketeer.adapters.team_files.inspection import inspect_skills
 from marketeer.cli.team_page import EXAMPLE_CONTEXT
 from marketeer.domain.context_gaps import context_needs
 from marketeer.domain.skill import FOUNDATION_SKILL
@@ -20,7 +21,7 @@ GENEROUS = 2
 def test_the_built_in_skills_are_right_and_each_has_an_example() -> None:
     """When a template differs: marketeer skills validate src/marketeer/team/skills --fix."""
     team = load_team(None)
-    inspection = team.inspector(context=CONTEXT).inspect(team.skill_names())
+    inspection = inspect_skills(team, team.skill_names(), context=CONTEXT)
     assert [str(problem) for problem in inspection.problems] == []
     assert inspection.notes == ()
 

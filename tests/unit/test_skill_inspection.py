@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from marketeer.adapters.team_files import BUILT_IN, FileTeam, make_skill, renew_template
-from marketeer.adapters.team_files.inspection import MAX_LINES, MAX_TOKENS
+from marketeer.adapters.team_files.inspection import MAX_LINES, MAX_TOKENS, inspect_skills
 from marketeer.cli.team_page import EXAMPLE_CONTEXT
 from marketeer.domain.skill_text import BEGIN
 
@@ -57,7 +57,7 @@ def own(tmp_path: Path) -> Path:
 
 def problems(own: Path, *, context: str = CONTEXT) -> list[str]:
     team = FileTeam(built_in=BUILT_IN, workspace=own.parent.parent)
-    return [str(problem) for problem in team.inspector(context=context).inspect([NAME]).problems]
+    return [str(problem) for problem in inspect_skills(team, [NAME], context=context).problems]
 
 
 def put(own: Path, path: str, text: str) -> None:

@@ -17,6 +17,7 @@ from marketeer.adapters.team_files import (
     make_skill,
     renew_template,
 )
+from marketeer.adapters.team_files.inspection import inspect_skills
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called
@@ -225,7 +226,7 @@ def _inspect(
     problems: list[TeamFileError] = []
     notes: list[str] = []
     for context, members in groups.items():
-        inspection = team.inspector(context=context, more=more).inspect(members)
+        inspection = inspect_skills(team, members, context=context, more=more)
         problems += inspection.problems
         notes += inspection.notes
     return problems, notes

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from marketeer.adapters.team_files.references import dangling
 from marketeer.adapters.team_files.schema import ContractFile
@@ -21,17 +22,19 @@ from marketeer.adapters.team_files.skills import (
     read_skill,
 )
 from marketeer.adapters.team_files.source import TeamFileError, list_folder, suggest
+from marketeer.adapters.team_files.team import FileTeam
 from marketeer.domain.contract_check import check
 from marketeer.domain.product_context import facts_of, parse_context
 from marketeer.domain.review import Severity
 from marketeer.domain.skill import FOUNDATION_SKILL, Skill, SkillInfo
-from marketeer.domain.skill_text import TemplateState, template_line, template_state, with_template
+from marketeer.domain.skill_text import TemplateState, template_line, template_state
 from marketeer.domain.usage import token_estimate
 
 MAX_LINES = 500
 MAX_TOKENS = 5_000
 EXAMPLE_INPUTS = "examples/inputs"
 
+_NO_FOLDERS: Mapping[str, SkillFolder] = MappingProxyType({})
 _MENTION = re.compile(r"(?<![\w/.])(?P<path>(?:references|examples)/[\w./-]*\w\.\w+)")
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)(?P<path>[^)\s#]+)[^)]*\)")
 _FRONT = re.compile(r"\A---[ \t]*\n.*?^---[ \t]*$", re.DOTALL | re.MULTILINE)
@@ -44,6 +47,15 @@ class Inspection:
     skills: tuple[str, ...]
     problems: tuple[TeamFileError, ...]
     notes: tuple[str, ...] = ()
+
+
+def inspect_skills(
+    team: FileTeam, names: Sequence[str], *, context: str, more: Mapping[str, SkillFolder] = _NO_FOLDERS
+) -> Inspection:
+    """Look for mistakes in these skills of the team with `more` folders laid over it."""
+    folders = {**team.folders, **more}
+    squads = [squad.name for squad in team.squads()]
+    return Inspector(folders=folders, squads=squads, context=context).inspect(names)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,17 +168,6 @@ def _inputs(folder: SkillFolder) -> dict[str, str]:
     paths = list_folder(folder.path / EXAMPLE_INPUTS, f"{folder.shown}/{EXAMPLE_INPUTS}")
     files = sorted(path.name for path in paths if path.is_file())
     return {f"inputs/{name}": folder.read(f"{EXAMPLE_INPUTS}/{name}")[0] for name in files}
-
-
-def renew_template(folder: SkillFolder, squads: Collection[str]) -> bool:
-    """Write the contract's template into SKILL.md. False when it stood there already, or its markers are broken."""
-    skill = read_skill(folder, squads)
-    text, _ = folder.read("SKILL.md")
-    renewed = with_template(text, skill.contract)
-    if renewed == text:
-        return False
-    (folder.path / "SKILL.md").write_text(renewed, "utf-8")
-    return True
 
 
 def _is_page(path: Path) -> bool:

@@ -14,7 +14,7 @@ from marketeer.adapters.team_files.references import dangling
 from marketeer.adapters.team_files.schema import ContractFile, ContractHead
 from marketeer.adapters.team_files.source import Source, TeamFileError, list_folder, parse_yaml, read_text, suggest
 from marketeer.domain.skill import DIRECTOR, FOUNDATION_SKILL, Reference, Skill, SkillInfo
-from marketeer.domain.skill_text import without_template
+from marketeer.domain.skill_text import with_template, without_template
 
 HUMAN = "human"
 RESERVED_NAMES = (DIRECTOR, HUMAN)  # a handoff may go to them, so no skill can be called that
@@ -94,6 +94,17 @@ def read_skill(folder: SkillFolder, squads: Collection[str]) -> Skill:
     return Skill(
         info=info, body=body, references=_read_references(folder), contract=contract, rubric=file.make_rubric()
     )
+
+
+def renew_template(folder: SkillFolder, squads: Collection[str]) -> bool:
+    """Write the contract's template into SKILL.md. False when it stood there already, or its markers are broken."""
+    skill = read_skill(folder, squads)
+    text, _ = folder.read("SKILL.md")
+    renewed = with_template(text, skill.contract)
+    if renewed == text:
+        return False
+    (folder.path / "SKILL.md").write_text(renewed, "utf-8")
+    return True
 
 
 def check_neighbours(folders: Mapping[str, SkillFolder], infos: Mapping[str, SkillInfo]) -> None:

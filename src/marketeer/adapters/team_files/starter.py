@@ -8,8 +8,7 @@ from pathlib import Path
 from string import Template
 
 from marketeer.adapters.team_files.frontmatter import MAX_NAME_CHARS, SKILL_NAME
-from marketeer.adapters.team_files.inspection import renew_template
-from marketeer.adapters.team_files.skills import RESERVED_NAMES, SkillFolder
+from marketeer.adapters.team_files.skills import RESERVED_NAMES, SkillFolder, renew_template
 from marketeer.adapters.team_files.source import read_text, suggest
 from marketeer.domain.errors import UsageError
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from marketeer.adapters.team_files.inspection import Inspector
 from marketeer.adapters.team_files.plans import Squad, SquadsFile, overlay_pipelines, read_pipelines
 from marketeer.adapters.team_files.prices import Models, read_models
 from marketeer.adapters.team_files.skills import (
@@ -38,7 +37,6 @@ _BUILT_IN_SHOWN = "marketeer/team"
 _OWN_SHOWN = "team"
 _NO_OVERRIDES: Mapping[Tier, str] = MappingProxyType({})
 
-_NO_FOLDERS: Mapping[str, SkillFolder] = MappingProxyType({})
 
 Document = tuple[Source, dict[str, Any]]
 
@@ -140,9 +138,10 @@ class FileTeam:
         """Where a skill lies. UsageError for an unknown name."""
         return self._folder(name)
 
-    def inspector(self, *, context: str, more: Mapping[str, SkillFolder] = _NO_FOLDERS) -> Inspector:
-        """Looks for mistakes in skills of this team, or in `more` folders laid over it."""
-        return Inspector(folders={**self._folders, **more}, squads=self._squad_names, context=context)
+    @property
+    def folders(self) -> Mapping[str, SkillFolder]:
+        """Where every skill lies, by its name."""
+        return self._folders
 
     @property
     def has_own_files(self) -> bool:
