@@ -62,6 +62,7 @@ class _Escalation(_Strict):
     say: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     cues: tuple[str, ...] = ()
+    skills: tuple[str, ...] = ()
     rival: bool = False
     stops: bool = False
     note: str = ""
@@ -269,6 +270,7 @@ def _escalation(rule: _Escalation) -> EscalationRule:
         say=phrase_pattern(rule.say),
         unless=phrase_pattern(rule.unless),
         cues=rule.cues,
+        skills=rule.skills,
         rival=rule.rival,
         stops=rule.stops,
         note=rule.note,

@@ -29,6 +29,8 @@ WORDING_SKILL_VOTES = 7.0
 WORDING_PIPELINE_VOTES = 6.0
 # A category nobody's examples speak for gives its skills no votes.
 MIN_SHARE = 0.02
+# Examples that speak this plainly for one group call a human as a cue does.
+SURE_SHARE = 0.6
 
 
 class EscalationKind(StrEnum):
@@ -58,13 +60,17 @@ class Cue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationRule:
-    """When to involve a human. Fires on its own phrases or on any of `cues`; `asked_by` pipelines ask it themselves."""
+    """When to involve a human. Fires on its own phrases, on any of `cues`, and on wording that calls for one of `skills`.
+
+    `asked_by` pipelines ask it themselves.
+    """
 
     kind: EscalationKind
     text: str
     say: Phrases
     unless: Phrases
     cues: tuple[str, ...]
+    skills: tuple[str, ...]
     rival: bool
     stops: bool
     note: str
@@ -248,9 +254,11 @@ def escalations(goal: str, routing: Routing, *, rivals: Sequence[str] = ()) -> t
     text = fold(goal)
     names_rival = _names_rival(text, rivals)
     fired = {cue.cue_id for cue in fired_cues(goal, routing, rivals=rivals)}
+    shares = _likeness(goal, routing).shares
+    called = {group.skills[0] for group, share in shares.items() if share >= SURE_SHARE}
     found = []
     for rule in routing.escalations:
-        asked = bool(fired & set(rule.cues)) or rule.say.search(text) is not None
+        asked = bool(fired & set(rule.cues) or called & set(rule.skills)) or rule.say.search(text) is not None
         if not asked or (rule.rival and not names_rival) or rule.unless.search(text):
             continue
         found.append(
