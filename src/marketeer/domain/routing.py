@@ -22,7 +22,7 @@ READ_CHARS = 6_000
 MIN_TYPO_CHARS = 6
 MIN_RIVAL_CHARS = 3
 # Votes a choice needs to count as fully certain.
-FULL_VOTES = 8.0
+FULL_VOTES = 12.0
 # What full resemblance to a group of examples weighs, in votes: for its category, its skills and its pipeline.
 WORDING_VOTES = 8.0
 WORDING_SKILL_VOTES = 7.0
