@@ -21,6 +21,8 @@ from marketeer.domain.goal import Category
 STEM_CHARS = 6
 MIN_TYPO_CHARS = 6
 MIN_PREFIX_CHARS = 3
+# Shorter words speak for a group, but tell a reader nothing.
+MIN_TOLD_CHARS = 4
 # Pairs repeat what their words said, and words overlap: the evidence is damped before it becomes a share.
 DAMPING = 0.5
 SMOOTHING = 0.1
@@ -108,7 +110,9 @@ def resemblance(text: str, wording: Wording) -> Resemblance:
     first = scores.index(best)
     shares = {group: weight / sum(weights) for group, weight in zip(wording.groups, weights, strict=True)}
     telling = sorted(gains[first], key=lambda word: (-_surprise(word, first, gains), word))
-    return Resemblance(shares=shares, words=tuple(word for word in telling if not word.startswith("#"))[:4])
+    return Resemblance(
+        shares=shares, words=tuple(word for word in telling if len(word) >= MIN_TOLD_CHARS and word[0] != "#")[:4]
+    )
 
 
 def _surprise(word: str, first: int, gains: Sequence[Mapping[str, float]]) -> float:
