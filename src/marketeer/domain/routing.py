@@ -60,7 +60,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationRule:
-    """When to involve a human. Fires on its own phrases, on any of `cues`, and on wording that calls for one of `skills`.
+    """When to involve a human: on its own phrases, on any of `cues`, on wording that calls for one of `skills`.
 
     `asked_by` pipelines ask it themselves.
     """

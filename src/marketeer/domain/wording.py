@@ -23,6 +23,7 @@ MIN_TYPO_CHARS = 6
 MIN_PREFIX_CHARS = 3
 # Shorter words speak for a group, but tell a reader nothing.
 MIN_TOLD_CHARS = 4
+MAX_TOLD_WORDS = 4
 # Pairs repeat what their words said, and words overlap: the evidence is damped before it becomes a share.
 DAMPING = 0.5
 SMOOTHING = 0.1
