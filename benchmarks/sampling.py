@@ -24,7 +24,7 @@ _IDLE = frozenset(
     {
         ("selectors", "select"),
         ("concurrent.futures.thread", "_worker"),
-        ("marketeer.adapters.sqlite.thread", "_next_batch"),
+        ("marketeer.adapters.sqlite.thread", "_run"),
     }
 )
 _OUR_THREADS = "marketeer-"

@@ -321,10 +321,10 @@ async def test_an_interrupt_at_any_moment_leaves_nothing_behind_and_resume_compl
 
 
 async def _interrupted_after(office: Office, goal: Goal, turns: int, *, twice: bool) -> None:
-    """A session that is interrupted after so many turns of the database thread."""
+    """A session that is interrupted after so many turns of the database."""
     async with at_work(office, goal) as shift:
         for _ in range(turns):
-            await office.store.journal_end()
+            await office.store.flush()
         if shift.session is not None:
             shift.interrupt()
             if twice:

@@ -9,8 +9,9 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from marketeer.domain.errors import StoreUnavailable, UsageError, WorkspaceBusy
@@ -21,6 +22,10 @@ LOCK_NAME = "marketeer.lock"
 IGNORED = f"{DATABASE_NAME}*\n{LOCK_NAME}\n*.tmp\n.env\n"
 LOCK_TRIES = 5
 LOCK_RETRY_S = 0.02
+FOLDER_HOLDS_S = 1.0
+# A look at a file that took so long has met a slow disk.
+SLOW_S = 0.025
+CAREFUL_S = 5.0
 FOLDERS = ("context", "inputs", "goals", "outputs", "reviews", "metrics", "memory", "team")
 
 
@@ -29,6 +34,10 @@ class FileWorkspace:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._prefix = f"{root}/"
+        # Folders known to lie inside, and until when.
+        self._inside: dict[str, float] = {}
+        self._careful_until = 0.0
 
     @property
     def database_path(self) -> Path:
@@ -76,13 +85,27 @@ class FileWorkspace:
 
     def resolve(self, path: str) -> Path:
         """The file of a relative path. Raises UsageError for one that would leave the workspace."""
-        pure = PurePosixPath(path)
-        target = self.root.joinpath(*pure.parts)
-        inside = not pure.is_absolute() and ".." not in pure.parts and "\0" not in path
-        if not inside or not target.resolve().is_relative_to(self.root.resolve()):
-            msg = f"{path!r} leads out of the workspace"
-            raise UsageError(msg)
+        parts = path.split("/")
+        if path.startswith("/") or ".." in parts or "\0" in path:
+            raise UsageError(_leads_out(path))
+        target = Path(self._prefix + path)
+        folder = self._prefix + "/".join(parts[:-1])
+        if not self._is_inside(folder) or (target.is_symlink() and not self._holds(target)):
+            raise UsageError(_leads_out(path))
         return target
+
+    def _is_inside(self, folder: str) -> bool:
+        """Following a folder's links costs far more than reading a file of it, so what is found holds for a moment."""
+        now = time.monotonic()
+        if self._inside.get(folder, 0.0) > now:
+            return True
+        inside = self._holds(Path(folder))
+        if inside:
+            self._inside[folder] = now + FOLDER_HOLDS_S
+        return inside
+
+    def _holds(self, target: Path) -> bool:
+        return target.resolve().is_relative_to(self.root.resolve())
 
     async def read(self, path: str) -> bytes | None:
         return await asyncio.to_thread(self._read, path)
@@ -97,7 +120,15 @@ class FileWorkspace:
             raise self._unusable(exc) from exc
 
     async def stamp(self, path: str) -> Stamp | None:
-        return await asyncio.to_thread(self._stamp, path)
+        """On the event loop, for it takes microseconds; on a thread for a while after it took much longer."""
+        began = time.monotonic()
+        if began < self._careful_until:
+            return await asyncio.to_thread(self._stamp, path)
+        found = self._stamp(path)
+        now = time.monotonic()
+        if now - began > SLOW_S:
+            self._careful_until = now + CAREFUL_S
+        return found
 
     def _stamp(self, path: str) -> Stamp | None:
         target = self.resolve(path)
@@ -210,6 +241,10 @@ class FileWorkspace:
             raise self._unusable(exc) from exc
         with file:
             yield file
+
+
+def _leads_out(path: str) -> str:
+    return f"{path!r} leads out of the workspace"
 
 
 def _try_lock(file: IO[str]) -> bool:

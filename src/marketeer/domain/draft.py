@@ -200,6 +200,7 @@ class Draft:
             return None
         return Change(
             goal=replace(self.goal, version=self.goal.version + 1),
+            goal_before=self._goal_before,
             tasks=tasks,
             items=items,
             approvals=approvals,

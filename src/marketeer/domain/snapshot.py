@@ -41,10 +41,12 @@ class Change:
     """All that one event changes, to be committed as one transaction or not at all.
 
     `goal` carries the new version; the store refuses (Conflict) unless the stored one is exactly one less, or,
-    for a new goal (version 1), absent. Items and approvals are written whole, keyed by id.
+    for a new goal (version 1), absent. `goal_before` is what it was, where that is known: the store may then write
+    only what differs. Items and approvals are written whole, keyed by id.
     """
 
     goal: Goal
+    goal_before: Goal | None = None
     tasks: tuple[TaskChange, ...] = ()
     items: tuple[WorkItem, ...] = ()
     approvals: tuple[Approval, ...] = ()

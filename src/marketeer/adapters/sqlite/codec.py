@@ -10,17 +10,22 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from marketeer.domain.usage import MICRO
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
+_TIME_CHARS = len("2026-01-01T00:00:00.000000")
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_EMPTY: dict[type, str] = {tuple: "[]", list: "[]", dict: "{}"}
 
 
 def time_text(at: datetime) -> str:
     """Fixed width, UTC, sorts as text."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[:_TIME_CHARS] + "Z"
 
 
 def time_of(text: str) -> datetime:
@@ -36,7 +41,7 @@ def dollars(amount: int) -> Decimal:
 
 
 def json_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _JSON.encode(value) if value else _EMPTY.get(type(value)) or _JSON.encode(value)
 
 
 def _same(value: Any) -> Any:
@@ -113,9 +118,22 @@ class Codec(Generic[T]):
         self._cls: Callable[..., T] = cls
         self._fields = [(name, _column(name), *_converters(hints[name])) for name in names]
         self.columns = tuple(column for _, column, _, _ in self._fields)
+        self._plain = attrgetter(*names)
+        self._encoded = [(i, encode) for i, (_, _, encode, _) in enumerate(self._fields) if encode is not _same]
 
-    def row(self, record: T) -> dict[str, Any]:
-        return {column: encode(getattr(record, name)) for name, column, encode, _ in self._fields}
+    def values(self, record: T) -> tuple[Any, ...]:
+        """In the order of `columns`."""
+        values = list(self._plain(record))
+        for index, encode in self._encoded:
+            values[index] = encode(values[index])
+        return tuple(values)
+
+    def changed(self, before: T, after: T) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        """The columns that differ, and their values after."""
+        pairs = zip(self._fields, self._plain(before), self._plain(after), strict=True)
+        differing = [(field, new) for field, old, new in pairs if old is not new and old != new]
+        columns = tuple(column for (_, column, _, _), _ in differing)
+        return columns, tuple(encode(new) for (_, _, encode, _), new in differing)
 
     def fields(self, row: sqlite3.Row) -> dict[str, Any]:
         return {name: decode(row[column]) for name, column, _, decode in self._fields}

@@ -20,7 +20,7 @@ def add(connection: sqlite3.Connection, document: Document) -> Document:
         "SELECT coalesce(max(version), 0) FROM documents WHERE path = ?", (document.path,)
     ).fetchone()
     numbered = replace(document, version=newest + 1)
-    connection.execute(_INSERT, _DOCUMENTS.row(numbered) | {"sha256": numbered.sha256})
+    connection.execute(_INSERT, (*_DOCUMENTS.values(numbered), numbered.sha256))
     return numbered
 
 

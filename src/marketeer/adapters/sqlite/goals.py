@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from marketeer.adapters.sqlite.codec import Codec, json_text, time_text
@@ -26,39 +27,35 @@ LEARNINGS = Codec(Learning)
 
 def insert_sql(table: str, columns: Iterable[str], *, verb: str = "INSERT") -> str:
     names = list(columns)
-    return f"{verb} INTO {table} ({', '.join(names)}) VALUES ({', '.join(':' + n for n in names)})"
+    return f"{verb} INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
-def _update_sql(table: str, columns: Iterable[str], where: str, *, keys: tuple[str, ...]) -> str:
-    # A key that is set, even to what it was, makes SQLite look for rows that refer to it.
-    changing = ", ".join(f"{c} = :{c}" for c in columns if c not in keys)
-    return f"UPDATE {table} SET {changing} WHERE {where}"
-
-
-def _put_sql(table: str, columns: Iterable[str], *, key: str) -> str:
-    """Insert, or update in place: a row that is replaced would lose its place among equally old ones."""
+def _put_sql(table: str, columns: Iterable[str], *, key: str, never_change: frozenset[str] = frozenset()) -> str:
+    """Insert, or update in place: a row that is replaced would lose its place among equally old ones. A key that is
+    set, even to what it was, makes SQLite look for rows that refer to it."""
     names = list(columns)
-    return f"{insert_sql(table, names)} ON CONFLICT ({key}) DO UPDATE SET {', '.join(f'{n} = :{n}' for n in names)}"
+    changing = ", ".join(f"{n} = excluded.{n}" for n in names if n != key and n not in never_change)
+    return f"{insert_sql(table, names)} ON CONFLICT ({key}) DO UPDATE SET {changing}"
 
 
-_TASK_COLUMNS = (*TASKS.columns, "rehearsal", "elsewhere")
-_ITEM_COLUMNS = (*ITEMS.columns, "queue_priority")
+@cache
+def _update_sql(table: str, columns: tuple[str, ...], where: str) -> str:
+    return f"UPDATE {table} SET {', '.join(f'{c} = ?' for c in columns)} WHERE {where}"
+
+
+_SAME_GOAL = "goal_id = ? AND version = ?"
+_SAME_TASK = "task_id = ? AND status = ? AND generation = ?"
 _INSERT_GOAL = insert_sql("goals", GOALS.columns)
-_UPDATE_GOAL = _update_sql("goals", GOALS.columns, "goal_id = :goal_id AND version = :version - 1", keys=("goal_id",))
-_INSERT_TASK = insert_sql("tasks", _TASK_COLUMNS)
-_UPDATE_TASK = _update_sql(
-    "tasks",
-    _TASK_COLUMNS,
-    "task_id = :task_id AND status = :before_status AND generation = :before_generation",
-    keys=("task_id", "goal_id"),
+_INSERT_TASK = insert_sql("tasks", (*TASKS.columns, "rehearsal", "elsewhere"))
+_PUT_ITEM = _put_sql(
+    "work_items",
+    (*ITEMS.columns, "queue_priority"),
+    key="work_item_id",
+    never_change=frozenset({"goal_id", "kind", "task_id", "barrier_id"}),
 )
-_PUT_ITEM = _put_sql("work_items", _ITEM_COLUMNS, key="work_item_id")
-_PUT_APPROVAL = _put_sql("approvals", APPROVALS.columns, key="approval_id")
+_PUT_APPROVAL = _put_sql("approvals", APPROVALS.columns, key="approval_id", never_change=frozenset({"goal_id"}))
 _PUT_LEARNING = insert_sql("learnings", LEARNINGS.columns, verb="INSERT OR IGNORE")
-_INSERT_ENTRY = (
-    "INSERT INTO journal (goal_id, at, what, who, task_id, why, data)"
-    " VALUES (:goal_id, :at, :what, :who, :task_id, :why, :data)"
-)
+_INSERT_ENTRY = insert_sql("journal", ("goal_id", "at", "what", "who", "task_id", "why", "data"))
 
 
 # -- in ------------------------------------------------------------------------------------------------------
@@ -66,57 +63,69 @@ _INSERT_ENTRY = (
 
 def write_change(connection: sqlite3.Connection, change: Change) -> None:
     """All of a change. Raises Conflict when what it was made from is no longer there."""
-    _write_goal(connection, change.goal)
+    _write_goal(connection, change)
     for task_change in change.tasks:
         _write_task(connection, task_change, change.goal)
     for item in change.items:
-        connection.execute(_PUT_ITEM, ITEMS.row(item) | {"queue_priority": item.queue_priority})
-    connection.executemany(_PUT_APPROVAL, [APPROVALS.row(a) for a in change.approvals])
-    connection.executemany(_PUT_LEARNING, [LEARNINGS.row(le) for le in change.learnings])
-    connection.executemany(_INSERT_ENTRY, [_entry_row(entry) for entry in change.entries])
+        connection.execute(_PUT_ITEM, (*ITEMS.values(item), item.queue_priority))
+    for approval in change.approvals:
+        connection.execute(_PUT_APPROVAL, APPROVALS.values(approval))
+    for learning in change.learnings:
+        connection.execute(_PUT_LEARNING, LEARNINGS.values(learning))
+    for entry in change.entries:
+        connection.execute(_INSERT_ENTRY, _entry_values(entry))
 
 
-def _write_goal(connection: sqlite3.Connection, goal: Goal) -> None:
-    row = GOALS.row(goal)
+def _write_goal(connection: sqlite3.Connection, change: Change) -> None:
+    goal, before = change.goal, change.goal_before
     if goal.version == 1:
-        _insert(connection, _INSERT_GOAL, row, f"goal {goal.goal_id!r}")
-    elif connection.execute(_UPDATE_GOAL, row).rowcount != 1:
+        _insert(connection, _INSERT_GOAL, GOALS.values(goal), f"goal {goal.goal_id!r}")
+        return
+    columns, values = GOALS.changed(before, goal) if before is not None else (GOALS.columns, GOALS.values(goal))
+    same = (*values, goal.goal_id, goal.version - 1)
+    if connection.execute(_update_sql("goals", columns, _SAME_GOAL), same).rowcount != 1:
         msg = f"goal {goal.goal_id!r} changed meanwhile"
         raise Conflict(msg)
 
 
 def _write_task(connection: sqlite3.Connection, change: TaskChange, goal: Goal) -> None:
-    row: dict[str, Any] = TASKS.row(change.after)
-    row["rehearsal"] = int(goal.rehearsal)
-    row["elsewhere"] = next((d for d in change.after.depends_on if not d.startswith(f"{goal.token}-")), None)
-    if change.before is None:
-        _insert(connection, _INSERT_TASK, row, f"task {change.after.task_id!r}")
+    task, before = change.after, change.before
+    if before is None:
+        values = (*TASKS.values(task), int(goal.rehearsal), _elsewhere(task, goal))
+        _insert(connection, _INSERT_TASK, values, f"task {task.task_id!r}")
         return
-    row["before_status"] = change.before.status.value
-    row["before_generation"] = change.before.generation
-    if connection.execute(_UPDATE_TASK, row).rowcount != 1:
-        msg = f"task {change.after.task_id!r} is not {change.before.status.value} any more"
+    columns, values = TASKS.changed(before, task)
+    # `elsewhere` follows from what it depends on; setting it also makes a statement of a change without any.
+    columns, values = (*columns, "elsewhere"), (*values, _elsewhere(task, goal))
+    same = (*values, task.task_id, before.status.value, before.generation)
+    if connection.execute(_update_sql("tasks", columns, _SAME_TASK), same).rowcount != 1:
+        msg = f"task {task.task_id!r} is not {before.status.value} any more"
         raise Conflict(msg)
 
 
-def _insert(connection: sqlite3.Connection, sql: str, row: dict[str, Any], what: str) -> None:
+def _elsewhere(task: Task, goal: Goal) -> str | None:
+    """The first dependency that lies in another goal."""
+    return next((d for d in task.depends_on if not d.startswith(f"{goal.token}-")), None)
+
+
+def _insert(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...], what: str) -> None:
     try:
-        connection.execute(sql, row)
+        connection.execute(sql, values)
     except sqlite3.IntegrityError as exc:
         msg = f"{what} exists already"
         raise Conflict(msg) from exc
 
 
-def _entry_row(entry: JournalEntry) -> dict[str, Any]:
-    return {
-        "goal_id": entry.goal_id,
-        "at": time_text(entry.at),
-        "what": entry.what,
-        "who": entry.who,
-        "task_id": entry.task_id,
-        "why": entry.why,
-        "data": json_text(dict(entry.data)),
-    }
+def _entry_values(entry: JournalEntry) -> tuple[Any, ...]:
+    return (
+        entry.goal_id,
+        time_text(entry.at),
+        entry.what,
+        entry.who,
+        entry.task_id,
+        entry.why,
+        json_text(dict(entry.data)),
+    )
 
 
 # -- out -----------------------------------------------------------------------------------------------------

@@ -13,6 +13,17 @@ from marketeer.adapters.sqlite.goals import insert_sql
 from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend, estimate, month_key
 from marketeer.domain.usage import Usage
 
+_ADD = """
+    INSERT INTO spend (scope, key, goal_id, settled_microusd, reserved_microusd, calls, input_tokens, output_tokens)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (scope, key) DO UPDATE SET
+        settled_microusd = settled_microusd + excluded.settled_microusd,
+        reserved_microusd = reserved_microusd + excluded.reserved_microusd,
+        calls = calls + excluded.calls,
+        input_tokens = input_tokens + excluded.input_tokens,
+        output_tokens = output_tokens + excluded.output_tokens
+    RETURNING *
+"""
 _CALLS = Codec(Call, skip=("usage",))
 _USAGE = Codec(Usage)
 _RESERVATIONS = Codec(Reservation)
@@ -20,13 +31,15 @@ _PUT_CALL = insert_sql("calls", (*_CALLS.columns, *_USAGE.columns), verb="INSERT
 _PUT_RESERVATION = insert_sql("reservations", _RESERVATIONS.columns)
 
 
-def reserve(connection: sqlite3.Connection, reservation: Reservation, caps: Caps) -> Refused | None:
+def reserve(
+    connection: sqlite3.Connection, reservation: Reservation, caps: Caps
+) -> tuple[Refused | None, Spend | None]:
+    """What refuses it, if anything does, and the month's sums afterwards where they changed."""
     refused = _refusal(connection, reservation, caps)
     if refused is not None:
-        return refused
-    connection.execute(_PUT_RESERVATION, _RESERVATIONS.row(reservation))
-    _add(connection, reservation, reserved=micros(reservation.amount_usd))
-    return None
+        return refused, None
+    connection.execute(_PUT_RESERVATION, _RESERVATIONS.values(reservation))
+    return None, _add(connection, reservation, reserved=micros(reservation.amount_usd))
 
 
 def _refusal(connection: sqlite3.Connection, reservation: Reservation, caps: Caps) -> Refused | None:
@@ -43,21 +56,27 @@ def _refusal(connection: sqlite3.Connection, reservation: Reservation, caps: Cap
     return None
 
 
-def settle(connection: sqlite3.Connection, call: Call) -> None:
-    """Book a call, once: the same call id replaces what was booked for it before (an estimate)."""
-    release(connection, call.call_id)
+def settle(connection: sqlite3.Connection, call: Call) -> Spend | None:
+    """Book a call, once: the same call id replaces what was booked for it before (an estimate). The month's sums
+    afterwards, where it counts in them."""
+    held = _take_reservation(connection, call.call_id)
     booked = load_call(connection, call.call_id)
     if booked is not None:
         _book(connection, booked, sign=-1)
-    connection.execute(_PUT_CALL, _CALLS.row(call) | _USAGE.row(call.usage))
-    _book(connection, call, sign=1)
+    connection.execute(_PUT_CALL, (*_CALLS.values(call), *_USAGE.values(call.usage)))
+    if held is not None and list(_scopes(held)) == list(_scopes(call)):
+        return _book(connection, call, sign=1, reserved=-micros(held.amount_usd))
+    if held is not None:
+        _add(connection, held, reserved=-micros(held.amount_usd))
+    return _book(connection, call, sign=1)
 
 
-def _book(connection: sqlite3.Connection, call: Call, *, sign: int) -> None:
-    _add(
+def _book(connection: sqlite3.Connection, call: Call, *, sign: int, reserved: int = 0) -> Spend | None:
+    return _add(
         connection,
         call,
         settled=sign * micros(call.cost_usd),
+        reserved=reserved,
         calls=sign,
         input_tokens=sign * call.usage.total_input_tokens,
         output_tokens=sign * call.usage.output_tokens,
@@ -65,12 +84,14 @@ def _book(connection: sqlite3.Connection, call: Call, *, sign: int) -> None:
 
 
 def release(connection: sqlite3.Connection, call_id: str) -> None:
-    row = connection.execute("SELECT * FROM reservations WHERE call_id = ?", (call_id,)).fetchone()
-    if row is None:
-        return
-    reservation = _RESERVATIONS.record(row)
-    connection.execute("DELETE FROM reservations WHERE call_id = ?", (call_id,))
-    _add(connection, reservation, reserved=-micros(reservation.amount_usd))
+    reservation = _take_reservation(connection, call_id)
+    if reservation is not None:
+        _add(connection, reservation, reserved=-micros(reservation.amount_usd))
+
+
+def _take_reservation(connection: sqlite3.Connection, call_id: str) -> Reservation | None:
+    rows = connection.execute("DELETE FROM reservations WHERE call_id = ? RETURNING *", (call_id,)).fetchall()
+    return _RESERVATIONS.record(rows[0]) if rows else None
 
 
 def book_orphans(connection: sqlite3.Connection, owner_not: str, now: datetime) -> int:
@@ -98,21 +119,16 @@ def _add(
     calls: int = 0,
     input_tokens: int = 0,
     output_tokens: int = 0,
-) -> None:
+) -> Spend | None:
+    """The month's sums afterwards, where it counts in them."""
     sums = (settled, reserved, calls, input_tokens, output_tokens)
+    month = None
     for scope, key in _scopes(record):
         goal_id = None if scope == "month" else record.goal_id
-        connection.execute(
-            "INSERT INTO spend (scope, key, goal_id,"
-            " settled_microusd, reserved_microusd, calls, input_tokens, output_tokens)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, key) DO UPDATE SET"
-            " settled_microusd = settled_microusd + excluded.settled_microusd,"
-            " reserved_microusd = reserved_microusd + excluded.reserved_microusd,"
-            " calls = calls + excluded.calls,"
-            " input_tokens = input_tokens + excluded.input_tokens,"
-            " output_tokens = output_tokens + excluded.output_tokens",
-            (scope, key, goal_id, *sums),
-        )
+        rows = connection.execute(_ADD, (scope, key, goal_id, *sums)).fetchall()
+        if scope == "month":
+            month = _spend(rows[0])
+    return month
 
 
 # -- reading -------------------------------------------------------------------------------------------------

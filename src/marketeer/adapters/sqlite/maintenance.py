@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marketeer.adapters.sqlite import documents as documents_sql
+from marketeer.adapters.sqlite.database import BUSY_TIMEOUT_MS, Database
+from marketeer.adapters.sqlite.jobs import translated
 from marketeer.adapters.sqlite.migrate import MIGRATIONS
-from marketeer.adapters.sqlite.thread import BUSY_TIMEOUT_MS, Database, translated
 from marketeer.domain.errors import UsageError
 
 _EXPECTED = frozenset({"goals", "tasks", "work_items", "documents", "calls", "spend", "journal"})

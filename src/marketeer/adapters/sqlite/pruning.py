@@ -18,8 +18,8 @@ from pathlib import Path
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite.codec import json_text, time_of, time_text
+from marketeer.adapters.sqlite.database import Database
 from marketeer.adapters.sqlite.migrate import migrate
-from marketeer.adapters.sqlite.thread import Database
 from marketeer.domain.document import CONTEXT_PATH, LEARNINGS_PATH, goal_path, tree_path
 from marketeer.domain.task import Task
 from marketeer.ports import Clock
@@ -120,15 +120,15 @@ async def prune(
     database = Database(path)
     await database.open(_prepared)
     try:
-        old, kept = await database.read(partial(_old_goals, order=order))
-        used, _ = await database.read(_space)
+        old, kept = await database.read_long(partial(_old_goals, order=order))
+        used, _ = await database.read_long(_space)
         if dry_run:
             removed, text_bytes = await _looked_at(database, old, order)
         else:
             removed = await _remove(database, _goal_steps(old, order), clock, on_files)
-            versions = await database.read(partial(_old_versions, order=order, without=()))
+            versions = await database.read_long(partial(_old_versions, order=order, without=()))
             removed.add(await _remove(database, _version_steps(versions), clock, on_files))
-        used_then, unused = await database.read(_space)
+        used_then, unused = await database.read_long(_space)
     finally:
         await database.close()
     return Pruned(
@@ -163,7 +163,7 @@ async def _remove(
 
     total = _Removed()
     while steps:
-        removed = await database.write(some)
+        removed = await database.write(some, long=True)
         if on_files is not None and removed.files:
             await on_files(removed.files)
         removed.files = {}
@@ -186,12 +186,12 @@ async def _looked_at(database: Database, old: Sequence[_Old], order: PruneOrder)
     """What would go, and the bytes of its texts."""
     removed, text_bytes = _Removed(goals=len(old)), 0
     for goal in old:
-        rows, size = await database.read(partial(_count_goal, goal=goal, order=order))
+        rows, size = await database.read_long(partial(_count_goal, goal=goal, order=order))
         removed.rows += rows
         text_bytes += size
     without = frozenset(goal.goal_id for goal in old)
-    for path, below in await database.read(partial(_old_versions, order=order, without=without)):
-        count, size = await database.read(partial(_count_versions, path=path, below=below))
+    for path, below in await database.read_long(partial(_old_versions, order=order, without=without)):
+        count, size = await database.read_long(partial(_count_versions, path=path, below=below))
         removed.rows["documents"] += count
         text_bytes += size
     return removed, text_bytes

@@ -1,34 +1,40 @@
-"""The Store port on SQLite: each method is one job for the database thread."""
+"""The Store port on SQLite: each method is one job for the database. What grows with history is a long one."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.adapters.sqlite.codec import Codec, time_of, time_text
+from marketeer.adapters.sqlite.database import Database, data_version
 from marketeer.adapters.sqlite.migrate import is_current, migrate
-from marketeer.adapters.sqlite.thread import Database
+from marketeer.adapters.sqlite.remembered import MISSING, Remembered
 from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.document import Document
 from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import Goal
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
-from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend
+from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend, month_key
 from marketeer.domain.review import Review
 from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import Task
 from marketeer.domain.work import Scope, WorkItem
 
+T = TypeVar("T")
 _REVIEWS = Codec(Review)
+# As many rows as may be read or written on the event loop.
+FEW = 64
 _PUT_REVIEW = goals_sql.insert_sql("reviews", _REVIEWS.columns, verb="INSERT OR REPLACE")
 
 
@@ -36,7 +42,8 @@ class SqliteStore:
     """See ports.Store for the contract. `path` None keeps the store in memory."""
 
     def __init__(self, path: Path | None) -> None:
-        self._db = Database(path)
+        self._remembered = Remembered()
+        self._db = Database(path, on_others=self._remembered.look)
 
     async def open(self) -> None:
         await self._db.open(migrate, is_current)
@@ -47,13 +54,44 @@ class SqliteStore:
     async def data_version(self) -> int:
         """Changes whenever another process has committed."""
 
-        def work(connection: sqlite3.Connection) -> int:
-            return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
-        return await self._db.read_on_writer(work)
+        version = await self._db.read_on_writer(data_version)
+        self._remembered.look(version)
+        return version
 
     async def flush(self) -> None:
         await self._db.read_on_writer(lambda _: None)
+
+    async def _recall(self, topic: Hashable, question: Hashable, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What was read before, if nothing has touched the topic since; else read it."""
+        known = self._remembered.get(topic, question)
+        if known is not MISSING:
+            return known  # type: ignore[no-any-return]
+        changes = self._remembered.changes
+        answer = await self._db.read(work)
+        if self._remembered.changes == changes:
+            self._remembered.put(topic, question, answer)
+        return answer
+
+    def _forget_change(self, change: Change) -> None:
+        """Which output is in force depends on its task."""
+        for task_change in change.tasks:
+            for task in (task_change.before, task_change.after):
+                if task is not None and task.output_path is not None:
+                    self._remembered.forget(_document_topic(task.output_path))
+        for learning in change.learnings:
+            self._remembered.forget(_learnings_topic(learning.agent))
+
+    def _forget_documents(self, documents: Iterable[Document]) -> None:
+        for document in documents:
+            self._remembered.forget(_document_topic(document.path))
+
+    def _know_documents(self, stored: Sequence[Document] | None) -> None:
+        """They are the newest of their paths."""
+        self._forget_documents(stored or ())
+        for document in stored or ():
+            topic = _document_topic(document.path)
+            for question in (("version", None), ("version", document.version), ("in force", document.version)):
+                self._remembered.put(topic, question, document)
 
     # -- goals, tasks, work ----------------------------------------------------------------------------------
 
@@ -63,13 +101,17 @@ class SqliteStore:
     async def commit(
         self, change: Change, *, documents: Sequence[Document] = (), reviews: Sequence[Review] = ()
     ) -> None:
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> list[Document]:
             goals_sql.write_change(connection, change)
-            for document in documents:
-                documents_sql.add(connection, document)
-            connection.executemany(_PUT_REVIEW, [_REVIEWS.row(review) for review in reviews])
+            for review in reviews:
+                connection.execute(_PUT_REVIEW, _REVIEWS.values(review))
+            return [documents_sql.add(connection, document) for document in documents]
 
-        await self._db.write(work)
+        def end(stored: list[Document] | None) -> None:
+            self._forget_change(change)
+            self._know_documents(stored)
+
+        await self._db.write(work, on_end=end)
 
     async def commit_goal_inputs(self, change: Change, documents: Sequence[Document]) -> Change:
         def work(connection: sqlite3.Connection) -> Change:
@@ -79,10 +121,11 @@ class SqliteStore:
             goals_sql.write_change(connection, complete)
             return complete
 
-        return await self._db.write(work)
+        return await self._db.write(work, on_end=lambda _: self._forget_documents(documents))
 
     async def ready_items(self, *, now: datetime, scope: Scope, limit: int) -> Sequence[WorkItem]:
-        return await self._db.read(lambda c: goals_sql.ready_items(c, now, scope, limit))
+        read = self._db.read if limit <= FEW else self._db.read_long
+        return await read(lambda c: goals_sql.ready_items(c, now, scope, limit))
 
     async def work_item(self, work_item_id: str) -> WorkItem | None:
         return await self._db.read(lambda c: goals_sql.find_item(c, work_item_id))
@@ -92,7 +135,7 @@ class SqliteStore:
         return time_of(due_at) if due_at else None
 
     async def extend_leases(self, items: Sequence[WorkItem], *, until: datetime) -> Sequence[str]:
-        return await self._db.write(lambda c: goals_sql.extend_leases(c, items, until))
+        return await self._db.write(lambda c: goals_sql.extend_leases(c, items, until), long=len(items) > FEW)
 
     async def claimed_items(self, *, lease_before: datetime | None) -> Sequence[WorkItem]:
         return await self._db.read(lambda c: goals_sql.claimed_items(c, lease_before))
@@ -109,7 +152,7 @@ class SqliteStore:
         return await self._db.read(lambda c: goals_sql.load_goal(c, goal_id))
 
     async def find_goal(self, prefix: str) -> Goal:
-        found = await self._db.read(lambda c: goals_sql.matching_goals(c, prefix)) if prefix else []
+        found = await self._db.read_long(lambda c: goals_sql.matching_goals(c, prefix)) if prefix else []
         if len(found) > 1 and found[0] != prefix:
             msg = f"{prefix!r} fits more than one goal: {', '.join(found)}"
             raise UsageError(msg)
@@ -124,7 +167,7 @@ class SqliteStore:
             )
             return [goals_sql.GOALS.record(row) for row in rows]
 
-        return await self._db.read(work)
+        return await self._db.read_long(work)
 
     async def tasks(self, goal_id: str) -> Sequence[Task]:
         return await self._db.read(lambda c: goals_sql.load_tasks(c, goal_id))
@@ -155,7 +198,7 @@ class SqliteStore:
             )
             return [goals_sql.APPROVALS.record(row) for row in rows]
 
-        found = await self._db.read(work) if approval_id else []
+        found = await self._db.read_long(work) if approval_id else []
         if not found:
             msg = f"no approval {approval_id!r}: see `marketeer approvals`"
             raise UsageError(msg)
@@ -175,7 +218,7 @@ class SqliteStore:
             rows = connection.execute(f"SELECT * FROM approvals {where}ORDER BY created_at, rowid", wanted)
             return [goals_sql.APPROVALS.record(row) for row in rows]
 
-        return await self._db.read(work)
+        return await self._db.read_long(work)
 
     async def reviews(self, goal_id: str) -> Sequence[Review]:
         def work(connection: sqlite3.Connection) -> list[Review]:
@@ -201,7 +244,7 @@ class SqliteStore:
             )
             return [_entry(row) for row in rows]
 
-        return await self._db.read(work)
+        return await self._db.read_long(work)
 
     async def journal_end(self) -> int:
         def work(connection: sqlite3.Connection) -> int:
@@ -213,35 +256,49 @@ class SqliteStore:
         self, *, rehearsal: bool, agent: str | None = None, category: str | None = None, limit: int = 200
     ) -> Sequence[Learning]:
         wanted = {"agent": agent, "category": category}
-        clauses = [f" AND {name} = :{name}" for name, value in wanted.items() if value is not None]
-
-        def work(connection: sqlite3.Connection) -> list[Learning]:
-            rows = connection.execute(
-                f"SELECT * FROM learnings WHERE rehearsal = :rehearsal{''.join(clauses)}"
-                " ORDER BY created_at DESC, rowid DESC LIMIT :limit",
-                {**wanted, "rehearsal": int(rehearsal), "limit": limit},
-            )
-            return [goals_sql.LEARNINGS.record(row) for row in rows]
-
-        return await self._db.read(work)
+        if agent is not None:
+            question = (category, rehearsal, limit)
+            return await self._recall(_learnings_topic(agent), question, partial(_learnings, wanted, rehearsal, limit))
+        return await self._db.read_long(partial(_learnings, wanted, rehearsal, limit))
 
     # -- money -----------------------------------------------------------------------------------------------
 
     async def reserve(self, reservation: Reservation, caps: Caps) -> Refused | None:
-        return await self._db.write(lambda c: ledger_sql.reserve(c, reservation, caps))
+        def end(done: tuple[Refused | None, Spend | None] | None) -> None:
+            self._know_month(reservation, done[1] if done else None)
+
+        refused, _ = await self._db.write(lambda c: ledger_sql.reserve(c, reservation, caps), on_end=end)
+        return refused
 
     async def settle(self, call: Call, documents: Sequence[Document] = ()) -> Sequence[Document]:
-        def work(connection: sqlite3.Connection) -> list[Document]:
-            ledger_sql.settle(connection, call)
-            return [documents_sql.add(connection, document) for document in documents]
+        def work(connection: sqlite3.Connection) -> tuple[list[Document], Spend | None]:
+            month = ledger_sql.settle(connection, call)
+            return [documents_sql.add(connection, document) for document in documents], month
 
-        return await self._db.write(work)
+        def end(done: tuple[list[Document], Spend | None] | None) -> None:
+            stored, month = done or (None, None)
+            self._know_documents(stored)
+            self._know_month(call, month)
+
+        stored, _ = await self._db.write(work, on_end=end)
+        return stored
+
+    def _know_month(self, record: Call | Reservation, spend: Spend | None) -> None:
+        topic = _month_topic(month_key(record.reserved_at))
+        self._remembered.forget(topic)
+        if spend is not None:
+            self._remembered.put(topic, "spend", spend)
 
     async def release(self, call_id: str) -> None:
-        await self._db.write(lambda c: ledger_sql.release(c, call_id))
+        await self._db.write(lambda c: ledger_sql.release(c, call_id), on_end=self._forget_all)
 
     async def book_orphans(self, *, owner_not: str, now: datetime) -> int:
-        return await self._db.write(lambda c: ledger_sql.book_orphans(c, owner_not, now))
+        return await self._db.write(
+            lambda c: ledger_sql.book_orphans(c, owner_not, now), long=True, on_end=self._forget_all
+        )
+
+    def _forget_all(self, _: object) -> None:
+        self._remembered.clear()
 
     async def calls(self, goal_id: str, *, work_item_id: str | None = None) -> Sequence[Call]:
         return await self._db.read(lambda c: ledger_sql.calls(c, goal_id, work_item_id))
@@ -250,21 +307,29 @@ class SqliteStore:
         return await self._db.read(lambda c: ledger_sql.goal_bill(c, goal_id))
 
     async def month_spend(self, month: str) -> Spend:
-        return await self._db.read(lambda c: ledger_sql.load_spend(c, "month", month))
+        return await self._recall(_month_topic(month), "spend", lambda c: ledger_sql.load_spend(c, "month", month))
 
     # -- documents -------------------------------------------------------------------------------------------
 
     async def add_document(self, document: Document) -> Document:
-        return await self._db.write(lambda c: documents_sql.add(c, document))
+        return await self._db.write(
+            lambda c: documents_sql.add(c, document),
+            on_end=lambda stored: self._know_documents([stored] if stored else ()),
+        )
 
     async def document(self, path: str, version: int | None = None) -> Document | None:
-        return await self._db.read(lambda c: documents_sql.find(c, path, version))
+        question = ("version", version)
+        return await self._recall(_document_topic(path), question, lambda c: documents_sql.find(c, path, version))
 
     async def document_in_force(self, path: str, version: int | None) -> Document | None:
-        return await self._db.read(lambda c: documents_sql.in_force(c, path, version))
+        question = ("in force", version)
+        return await self._recall(_document_topic(path), question, lambda c: documents_sql.in_force(c, path, version))
 
     async def adopted_document(self, path: str, *, approved_only: bool = False) -> Document | None:
-        return await self._db.read(lambda c: documents_sql.adopted(c, path, approved_only=approved_only))
+        question = ("adopted", approved_only)
+        return await self._recall(
+            _document_topic(path), question, lambda c: documents_sql.adopted(c, path, approved_only=approved_only)
+        )
 
     async def document_of(self, work: WorkItem) -> Document | None:
         return await self._db.read(lambda c: documents_sql.of_work(c, work))
@@ -273,11 +338,35 @@ class SqliteStore:
         return await self._db.read(lambda c: documents_sql.is_stored(c, path, sha256))
 
     async def unmirrored(self) -> Sequence[tuple[str, int]]:
-        return await self._db.read(documents_sql.unmirrored)
+        return await self._db.read_long(documents_sql.unmirrored)
 
     async def mark_mirrored(self, written: Sequence[tuple[str, int]]) -> None:
         if written:
             await self._db.write(lambda c: documents_sql.mark_mirrored(c, written))
+
+
+def _document_topic(path: str) -> Hashable:
+    return ("document", path)
+
+
+def _learnings_topic(agent: str) -> Hashable:
+    return ("learnings", agent)
+
+
+def _month_topic(month: str) -> Hashable:
+    return ("month", month)
+
+
+def _learnings(
+    wanted: Mapping[str, str | None], rehearsal: bool, limit: int, connection: sqlite3.Connection
+) -> list[Learning]:
+    clauses = [f" AND {name} = :{name}" for name, value in wanted.items() if value is not None]
+    rows = connection.execute(
+        f"SELECT * FROM learnings WHERE rehearsal = :rehearsal{''.join(clauses)}"
+        " ORDER BY created_at DESC, rowid DESC LIMIT :limit",
+        {**wanted, "rehearsal": int(rehearsal), "limit": limit},
+    )
+    return [goals_sql.LEARNINGS.record(row) for row in rows]
 
 
 def _add_once(connection: sqlite3.Connection, document: Document) -> Document:
