@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from marketeer.caution import Caution
 from marketeer.domain.errors import StoreUnavailable, UsageError, WorkspaceBusy
 from marketeer.ports import Stamp
 
@@ -23,9 +24,6 @@ IGNORED = f"{DATABASE_NAME}*\n{LOCK_NAME}\n*.tmp\n.env\n"
 LOCK_TRIES = 5
 LOCK_RETRY_S = 0.02
 FOLDER_HOLDS_S = 1.0
-# A look at a file that took so long has met a slow disk.
-SLOW_S = 0.025
-CAREFUL_S = 5.0
 FOLDERS = ("context", "inputs", "goals", "outputs", "reviews", "metrics", "memory", "team")
 
 
@@ -37,7 +35,7 @@ class FileWorkspace:
         self._prefix = f"{root}/"
         # Folders known to lie inside, and until when.
         self._inside: dict[str, float] = {}
-        self._careful_until = 0.0
+        self._caution = Caution()
 
     @property
     def database_path(self) -> Path:
@@ -120,15 +118,13 @@ class FileWorkspace:
             raise self._unusable(exc) from exc
 
     async def stamp(self, path: str) -> Stamp | None:
-        """On the event loop, for it takes microseconds; on a thread for a while after it took much longer."""
         began = time.monotonic()
-        if began < self._careful_until:
+        if not self._caution.here(began):
             return await asyncio.to_thread(self._stamp, path)
-        found = self._stamp(path)
-        now = time.monotonic()
-        if now - began > SLOW_S:
-            self._careful_until = now + CAREFUL_S
-        return found
+        try:
+            return self._stamp(path)
+        finally:
+            self._caution.took(began)
 
     def _stamp(self, path: str) -> Stamp | None:
         target = self.resolve(path)

@@ -22,6 +22,7 @@ from typing import TypeVar
 from marketeer.adapters.sqlite.file_lock import FileLock
 from marketeer.adapters.sqlite.jobs import Job, fail_all, is_busy, resolve, run_any, run_read, translated
 from marketeer.adapters.sqlite.thread import DatabaseThread
+from marketeer.caution import Caution
 from marketeer.domain.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -29,9 +30,6 @@ BUSY_TIMEOUT_MS = 5_000
 LARGEST_BATCH = 256
 # How long a batch may keep the loop from its other work; what is left goes into the next one.
 BATCH_S = 0.004
-# SQL that took so long has met a slow disk or a starved machine: for a while it is the threads' affair.
-SLOW_S = 0.025
-CAREFUL_S = 5.0
 
 
 class Database:
@@ -47,7 +45,7 @@ class Database:
         self._writes: deque[Job] = deque()
         self._under_way = False
         self._begin_is_due = False
-        self._careful_until = 0.0
+        self._caution = Caution()
         self._open = False
         self._stack = contextlib.ExitStack()
         self._writer = DatabaseThread("marketeer-writes")
@@ -88,7 +86,7 @@ class Database:
         """For a few rows found by an index. `work` may be run twice."""
         self._require_open()
         began = time.monotonic()
-        if began < self._careful_until:
+        if self._path is not None and not self._caution.here(began):
             return await self.read_long(work)
         try:
             return _in_one_view(self._reads, work)
@@ -97,7 +95,7 @@ class Database:
                 return await self.read_long(work)
             raise translated(exc, self._path) from exc
         finally:
-            self._look_at_the_time(began)
+            self._caution.took(began)
 
     async def read_long(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """For what grows with history: on a thread, with a connection of its own."""
@@ -163,9 +161,9 @@ class Database:
         self._under_way = True
         began = time.monotonic()
         try:
-            batch = self._begun_here() if began >= self._careful_until else None
+            batch = self._begun_here() if self._path is None or self._caution.here(began) else None
         finally:
-            self._look_at_the_time(began)
+            self._caution.took(began)
         if batch is None:
             self._writer.put(partial(self._run_batch, loop, self._next_batch()))
         elif self._path is None or not self._writer_connection.in_transaction:
@@ -223,11 +221,6 @@ class Database:
         resolve(batch, self._path)
         if self._writes:
             self._begin_soon(loop)
-
-    def _look_at_the_time(self, began: float) -> None:
-        now = time.monotonic()
-        if now - began > SLOW_S and self._path is not None:
-            self._careful_until = now + CAREFUL_S
 
     # -- on the threads --------------------------------------------------------------------------------------
 
