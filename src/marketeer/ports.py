@@ -78,7 +78,7 @@ class Store(Protocol):
 
     async def extend_leases(self, items: Sequence[WorkItem], *, until: datetime) -> Sequence[str]:
         """Extend the leases of claimed items, together. Returns the ids of those that are no longer held under this
-        claim, but for void ones: their goal was ended, and what is in flight may finish."""
+        claim, but for void ones (their goal was ended, and what is in flight may finish) and those done under it."""
         ...
 
     async def claimed_items(self, *, lease_before: datetime | None) -> Sequence[WorkItem]:
@@ -158,6 +158,14 @@ class Store(Protocol):
     async def settle(self, call: Call, documents: Sequence[Document] = ()) -> Sequence[Document]:
         """Book the call (replacing an estimate), release its reservation and store its documents, in one
         transaction, whatever has become of the task. Returns the documents with their versions."""
+        ...
+
+    async def settle_and_commit(
+        self, call: Call, documents: Sequence[Document], change_of: Callable[[Sequence[Document]], Change | None]
+    ) -> tuple[Sequence[Document], Change | None]:
+        """Settle, and in the same transaction commit the change that follows, unless it conflicts: what was paid for is
+        stored in any case. `change_of` gets the numbered documents; it is pure and may be run on any thread. Returns
+        the documents and the change, None when none was committed."""
         ...
 
     async def release(self, call_id: str) -> None:

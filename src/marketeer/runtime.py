@@ -269,6 +269,7 @@ class Office:
         )
         executor = Executor(
             store=store,
+            progress=self.progress,
             library=library,
             ledger=ledger,
             team=self.team,

@@ -6,20 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
+from functools import partial
 
 from marketeer.domain.document import Author, Document, DocumentKind, output_path
 from marketeer.domain.errors import CutShort, EmptyOutput, ModelRefused, Truncated
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call
 from marketeer.domain.markdown import unwrap
-from marketeer.domain.outcome import Executed, ItemRef
+from marketeer.domain.outcome import Claimed, Executed, ItemRef
 from marketeer.domain.skill import FOUNDATION_SKILL, Skill
+from marketeer.domain.snapshot import Change
 from marketeer.domain.task import Task
 from marketeer.domain.usage import ModelSpec, Tier, Usage
 from marketeer.domain.work import WorkItem
 from marketeer.engine.ledger import Bought, Ledger
 from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
+from marketeer.engine.progress import Progress
 from marketeer.engine.prompts import PromptParts, fit, system_blocks, user_message
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Material, ModelRequest, ModelResponse, Store, Team
@@ -59,6 +62,7 @@ class Executor:
         self,
         *,
         store: Store,
+        progress: Progress,
         library: Library,
         ledger: Ledger,
         team: Team,
@@ -68,6 +72,7 @@ class Executor:
         progress_of: Callable[[str, int], None],
     ) -> None:
         self._store = store
+        self._progress = progress
         self._library = library
         self._ledger = ledger
         self._team = team
@@ -76,20 +81,19 @@ class Executor:
         self._zone = zone
         self._progress_of = progress_of
 
-    async def run(self, item: WorkItem, goal: Goal, task: Task) -> Executed:
-        """Do the task, or find that it was done before a crash. Raises what the worker's boundary knows."""
-        ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
+    async def run(
+        self, item: WorkItem, goal: Goal, task: Task, then: Callable[[], Claimed | None]
+    ) -> tuple[Executed, Change | None]:
+        """Do the task, or find that it was done before a crash. `then` is asked for the claim on the review when the
+        answer is there. Returns the outcome, and its change when it is committed already. Raises what the worker's
+        boundary knows."""
         # The first claim of an item finds nothing that an earlier one has recorded.
         recorded = await self._store.document_of(item) if item.claim > 1 else None
         if recorded is not None:
             log.info("output_found", path=recorded.path, version=recorded.version)
-            return Executed(
-                item=ref,
-                output_path=recorded.path,
-                output_version=recorded.version,
-                warnings=recorded.warnings,
-            )
-        result = await self._execute(item, goal, task)
+            return _executed(item, recorded, recorded.warnings, None), None
+        recording = _Recording(self._store, self._progress, item, then)
+        result = await self._execute(item, goal, task, recording)
         log.info(
             "execution_done",
             model=result.model,
@@ -100,14 +104,15 @@ class Executor:
             learnings_included=len(result.learnings_included),
             missing_inputs=list(result.missing_inputs),
         )
-        return Executed(
-            item=ref,
+        executed = Executed(
+            item=_ref(item),
             output_path=result.output_path,
             output_version=result.output_version,
             warnings=result.warnings,
         )
+        return executed, recording.change
 
-    async def _execute(self, item: WorkItem, goal: Goal, task: Task) -> Result:
+    async def _execute(self, item: WorkItem, goal: Goal, task: Task, recording: _Recording) -> Result:
         started = self._clock.monotonic()
         skill = self._team.skill(task.skill)
         tier = await self._ledger.tier(skill.info.tier, goal)
@@ -122,7 +127,7 @@ class Executor:
             room for room in limits if not any(_filled(call, room) for call in earlier if not call.estimated)
         ):
             attempt = len(earlier) + len(calls) + 1
-            bought, warnings = await self._call(item, goal, task, gathered, model, tier, limit, attempt)
+            bought, warnings = await self._call(item, goal, task, gathered, model, tier, limit, attempt, recording)
             calls.append(bought.call)
             if bought.response.stop_reason not in TRUNCATED_REASONS:
                 break
@@ -157,6 +162,7 @@ class Executor:
         tier: Tier,
         limit: int,
         attempt: int,
+        recording: _Recording,
     ) -> tuple[Bought, tuple[str, ...]]:
         parts, cut = fit(gathered.parts, token_limit=model.context_tokens - limit)
         warnings = (*gathered.warnings, *cut)
@@ -180,6 +186,7 @@ class Executor:
             skill=task.skill,
             tier=tier,
             to_documents=to_documents,
+            settle=partial(recording.settle, warnings),
             on_text=lambda characters: self._progress_of(task.task_id, characters),
         )
         return bought, warnings
@@ -301,6 +308,29 @@ class _Gathered:
     made_from: tuple[str, ...]
 
 
+class _Recording:
+    """Records an answer together with what follows from it. `change` is what was committed, None when nothing was."""
+
+    def __init__(self, store: Store, progress: Progress, item: WorkItem, then: Callable[[], Claimed | None]) -> None:
+        self._store = store
+        self._progress = progress
+        self._item = item
+        self._then = then
+        self.change: Change | None = None
+
+    async def settle(self, warnings: tuple[str, ...], call: Call, documents: Sequence[Document]) -> Sequence[Document]:
+        """An answer without text, or one that was cut, finishes nothing."""
+        if not documents or documents[0].truncated:
+            return await self._store.settle(call, documents)
+        then = self._then()
+
+        def executed(stored: Sequence[Document]) -> Executed:
+            return _executed(self._item, stored[0], warnings, then)
+
+        stored, self.change = await self._progress.settle(self._item.goal_id, call, documents, executed)
+        return stored
+
+
 class _Sources:
     """Collects documents as they are read, and notes what is not there."""
 
@@ -316,6 +346,20 @@ class _Sources:
             return
         into[path] = document.content
         self.made_from.append(f"{document.path}@{document.version}")
+
+
+def _ref(item: WorkItem) -> ItemRef:
+    return ItemRef(item_id=item.work_item_id, claim=item.claim)
+
+
+def _executed(item: WorkItem, document: Document, warnings: tuple[str, ...], then: Claimed | None) -> Executed:
+    return Executed(
+        item=_ref(item),
+        output_path=document.path,
+        output_version=document.version,
+        warnings=warnings,
+        then=then,
+    )
 
 
 def _without(texts: Mapping[str, str], context: Document | None) -> dict[str, str]:

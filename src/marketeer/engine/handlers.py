@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from marketeer.domain.document import Document
 from marketeer.domain.errors import StaleClaim
 from marketeer.domain.goal import Goal
-from marketeer.domain.outcome import Outcome
+from marketeer.domain.outcome import Claimed, Outcome
 from marketeer.domain.review import Review
-from marketeer.domain.snapshot import Snapshot
+from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import Task
 from marketeer.domain.work import WorkItem, WorkKind
 from marketeer.engine.director import Director
@@ -26,11 +26,12 @@ REVIEWER = "reviewer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handled:
-    """What an item came to, to be committed together."""
+    """What an item came to, to be committed together. `change` is what was committed already, with the answer."""
 
     outcome: Outcome
     documents: Sequence[Document] = ()
     reviews: Sequence[Review] = ()
+    change: Change | None = None
 
 
 class Handlers:
@@ -43,8 +44,9 @@ class Handlers:
         self._executor = executor
         self._reviewer = reviewer
 
-    async def handle(self, item: WorkItem) -> Handled:
-        """Do the step. Raises what the worker's boundary translates."""
+    async def handle(self, item: WorkItem, then: Callable[[], Claimed | None]) -> Handled:
+        """Do the step. `then` is the worker's wish for what follows an execution. Raises what the worker's boundary
+        translates."""
         snapshot = await self._progress.snapshot(item.goal_id)
         with self._tracer.step(item, snapshot.goal, agent=_agent(snapshot, item)):
             return await self._handle(item, snapshot)
@@ -55,7 +57,8 @@ class Handlers:
                 planned, document = await self._director.plan(item, snapshot.goal)
                 return Handled(outcome=planned, documents=[document])
             case WorkKind.EXECUTE:
-                return Handled(outcome=await self._executor.run(item, snapshot.goal, _task(snapshot, item)))
+                executed, change = await self._executor.run(item, snapshot.goal, _task(snapshot, item), then)
+                return Handled(outcome=executed, change=change)
             case WorkKind.REVIEW:
                 return await self._review(item, snapshot)
             case WorkKind.REPORT:

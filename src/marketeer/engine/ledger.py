@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
@@ -32,6 +32,8 @@ from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest
 
 DEFAULT_TASK_CAP_USD = Decimal(5)
 SETTLEMENT_LOOK_S = 5.0
+
+Settle = Callable[[Call, Sequence[Document]], Awaitable[Sequence[Document]]]
 
 log = get_logger(__name__)
 
@@ -121,9 +123,11 @@ class Ledger:
         skill: str | None,
         tier: Tier,
         to_documents: Callable[[ModelResponse], Sequence[Document]],
+        settle: Settle | None = None,
         on_text: Callable[[int], None] | None = None,
     ) -> Bought:
-        """Reserve, call, settle with the documents made of the answer.
+        """Reserve, call, settle with the documents made of the answer. `settle` records both, and may commit more with
+        them; it stands in for the store's own.
 
         Raises CapReached before the call; after it ApiUnavailable, PermanentError or ConfigurationError, with the call
         booked whenever it may have been billed.
@@ -161,7 +165,10 @@ class Ledger:
         documents = to_documents(response)
         # Paid for, and so far in memory only: a disk that is full for a moment must not cost the answer.
         return await keep_trying(
-            self._clock, lambda: asyncio.shield(self._settle(request, reservation, response, documents))
+            self._clock,
+            lambda: asyncio.shield(
+                self._settle(request, reservation, response, documents, settle or self._store.settle)
+            ),
         )
 
     async def _reserve(self, reservation: Reservation, goal: Goal) -> None:
@@ -220,6 +227,7 @@ class Ledger:
         reservation: Reservation,
         response: ModelResponse,
         documents: Sequence[Document],
+        settle: Settle,
     ) -> Bought:
         usage = response.usage or Usage()
         call = replace(
@@ -231,7 +239,7 @@ class Ledger:
         )
         if response.usage is not None:
             call = replace(call, cost_usd=request.model.cost_usd(usage), estimated=False)
-        stored = await self._store.settle(call, documents)
+        stored = await settle(call, documents)
         self._doorbell.ring()
         log.info(
             "call_done",

@@ -11,6 +11,7 @@ from marketeer.domain.advance import advance
 from marketeer.domain.document import Document
 from marketeer.domain.errors import Conflict, StaleClaim, UsageError
 from marketeer.domain.goal import Goal
+from marketeer.domain.ledger import Call
 from marketeer.domain.outcome import Looked, Occurrence
 from marketeer.domain.review import Review
 from marketeer.domain.snapshot import Change, Snapshot, after
@@ -56,6 +57,36 @@ class Progress:
         if change is not None:
             await self.announce(change)
         return change
+
+    async def settle(
+        self,
+        goal_id: str,
+        call: Call,
+        documents: Sequence[Document],
+        occurrence_of: Callable[[Sequence[Document]], Occurrence],
+    ) -> tuple[Sequence[Document], Change | None]:
+        """Record a paid answer, and with it what follows from it if nothing stands in the way.
+
+        Returns the numbered documents, and the change for the caller to announce; None when what follows is still to be
+        applied: the goal has moved, or the claim is lost. That never keeps the answer from being recorded.
+        """
+        lock = self._locks.setdefault(goal_id, asyncio.Lock())
+        async with lock:
+            snapshot = self._known.pop(goal_id, None) or await self._store.snapshot(goal_id)
+            now = self._clock.now()
+
+            def change_of(stored: Sequence[Document]) -> Change | None:
+                return advance(snapshot, occurrence_of(stored), now)
+
+            stored, change = await self._store.settle_and_commit(call, documents, change_of)
+            if change is not None:
+                self._remember(after(snapshot, change))
+            return stored, change
+
+    async def settled(self, goal_id: str) -> None:
+        """Returns when every change of the goal that was begun before is committed or refused."""
+        async with self._locks.setdefault(goal_id, asyncio.Lock()):
+            return
 
     async def announce(self, change: Change) -> None:
         """Tell this process of a committed change: the doorbell, the outbox, and goals that waited for it."""

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -184,6 +185,8 @@ class Worker:
 
     async def _let_go(self, item_id: str, item: WorkItem | None) -> None:
         """Hand back what was cut off anywhere between its claim and the commit of its outcome."""
+        if item is not None:
+            await self._progress.settled(item.goal_id)
         await self._store.flush()
         for held in await self._store.claimed_items(lease_before=None):
             same = held.work_item_id == item_id or (item is not None and item.task_id and held.task_id == item.task_id)
@@ -215,11 +218,12 @@ class Worker:
             await race(self._clock.sleep(RETRY_EVERY_S), self.stopping.wait())
 
     async def _report(self, item: WorkItem, handled: Handled) -> Change | None:
+        if handled.change is not None:
+            await self._progress.announce(handled.change)
+            return handled.change
         outcome = handled.outcome
-        if isinstance(outcome, Executed) and item.task_id and not self.stopping.is_set():
-            review_id = work_item_id(item.task_id, WorkKind.REVIEW, item.generation)
-            claim = Claimed(item_id=review_id, owner=self._options.owner, lease_until=self._lease_end())
-            outcome = replace(outcome, then=claim)
+        if isinstance(outcome, Executed):
+            outcome = replace(outcome, then=self._review_of(item))
         try:
             return await self._progress.apply(
                 item.goal_id, outcome, documents=handled.documents, reviews=handled.reviews
@@ -229,11 +233,18 @@ class Worker:
             log.warning("late_result_refused", error=str(exc))
             return None
 
+    def _review_of(self, item: WorkItem) -> Claimed | None:
+        """The claim on the review of what this item makes: finishing goes before beginning."""
+        if item.task_id is None or self.stopping.is_set():
+            return None
+        review_id = work_item_id(item.task_id, WorkKind.REVIEW, item.generation)
+        return Claimed(item_id=review_id, owner=self._options.owner, lease_until=self._lease_end())
+
     async def _handle_under_lease(self, item: WorkItem) -> Handled | None:
         """The handler's answer, or what its error comes to. None when the item is no longer ours."""
         with self._leases.holding(item) as lease:
             try:
-                return await self._handlers.handle(item)
+                return await self._handlers.handle(item, partial(self._review_of, item))
             except asyncio.CancelledError:
                 if not lease.lost:
                     raise

@@ -236,17 +236,23 @@ def next_due(connection: sqlite3.Connection, now: datetime, scope: Scope) -> str
 
 def extend_leases(connection: sqlite3.Connection, items: Sequence[WorkItem], until: datetime) -> list[str]:
     """Ids of those that are no longer held by this claim. A void one is not among them: its goal was ended, and the
-    call in flight is paid for and may finish."""
+    call in flight is paid for and may finish; nor is one that was done under this claim."""
     lost = []
     for item in items:
         cursor = connection.execute(
             "UPDATE work_items SET lease_until = ? WHERE work_item_id = ? AND state = 'claimed' AND claim = ?",
             (time_text(until), item.work_item_id, item.claim),
         )
-        current = find_item(connection, item.work_item_id) if cursor.rowcount == 0 else item
-        if current is None or (cursor.rowcount == 0 and current.state is not WorkState.VOID):
+        if cursor.rowcount == 0 and _is_lost(find_item(connection, item.work_item_id), item):
             lost.append(item.work_item_id)
     return lost
+
+
+def _is_lost(current: WorkItem | None, item: WorkItem) -> bool:
+    if current is None:
+        return True
+    done_here = current.state is WorkState.DONE and current.claim == item.claim
+    return current.state is not WorkState.VOID and not done_here
 
 
 def claimed_items(connection: sqlite3.Connection, lease_before: datetime | None) -> list[WorkItem]:
