@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -83,14 +84,25 @@ class FileWorkspace:
 
     def resolve(self, path: str) -> Path:
         """The file of a relative path. Raises UsageError for one that would leave the workspace."""
+        return Path(self._resolved(path)[0])
+
+    def _resolved(self, path: str) -> tuple[str, os.stat_result | None]:
+        """The file, and what it is, None when there is none."""
         parts = path.split("/")
-        if path.startswith("/") or ".." in parts or "\0" in path:
+        folder, target = self._prefix + "/".join(parts[:-1]), self._prefix + path
+        if path.startswith("/") or ".." in parts or "\0" in path or not self._is_inside(folder):
             raise UsageError(_leads_out(path))
-        target = Path(self._prefix + path)
-        folder = self._prefix + "/".join(parts[:-1])
-        if not self._is_inside(folder) or (target.is_symlink() and not self._holds(target)):
-            raise UsageError(_leads_out(path))
-        return target
+        try:
+            found = os.lstat(target)
+            if not stat.S_ISLNK(found.st_mode):
+                return target, found
+            if not self._holds(Path(target)):
+                raise UsageError(_leads_out(path))
+            return target, os.stat(target)  # noqa: PTH116 - a text is what is at hand, and this is done often
+        except (FileNotFoundError, NotADirectoryError):
+            return target, None
+        except OSError as exc:
+            raise self._unusable(exc) from exc
 
     def _is_inside(self, folder: str) -> bool:
         """Following a folder's links costs far more than reading a file of it, so what is found holds for a moment."""
@@ -127,14 +139,8 @@ class FileWorkspace:
             self._caution.took(began)
 
     def _stamp(self, path: str) -> Stamp | None:
-        target = self.resolve(path)
-        try:
-            found = target.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as exc:
-            raise self._unusable(exc) from exc
-        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        _, found = self._resolved(path)
+        return None if found is None else (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
     async def write(self, path: str, content: bytes) -> None:
         await self.write_many([(path, content)])

@@ -28,6 +28,7 @@ _FIELD = re.compile(
 )
 _NUMBERED = re.compile(r"^\d{1,3}[.)]\s+")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~$&])")
+_MARKED = re.compile(r"[*_`\\]")
 _WRAPPERS = ("**", "__", "``", "`", "*", "_")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _WORD = re.compile(r"[^\W_][\w'\u2019.,/%+-]*")
@@ -134,6 +135,8 @@ def heading_key(text: str) -> str:
 def plain(text: str) -> str:
     """A value without the Markdown around it: `**x**`, `` `x` `` and escapes."""
     value = text.strip().rstrip("\\").rstrip()
+    if not _MARKED.search(value):
+        return value
     for mark in _WRAPPERS:
         inner = value[len(mark) : -len(mark)]
         if inner and value.startswith(mark) and value.endswith(mark) and mark not in inner:

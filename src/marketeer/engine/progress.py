@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from weakref import WeakValueDictionary
 
 from marketeer.domain.advance import advance
@@ -72,15 +73,18 @@ class Progress:
         """
         lock = self._locks.setdefault(goal_id, asyncio.Lock())
         async with lock:
-            snapshot = self._known.pop(goal_id, None) or await self._store.snapshot(goal_id)
+            snapshot = await self.snapshot(goal_id)
             now = self._clock.now()
 
             def change_of(stored: Sequence[Document]) -> Change | None:
                 return advance(snapshot, occurrence_of(stored), now)
 
-            stored, change = await self._store.settle_and_commit(call, documents, change_of)
+            with self._forgetting(goal_id):
+                stored, change = await self._store.settle_and_commit(call, documents, change_of)
             if change is not None:
                 self._remember(after(snapshot, change))
+            else:
+                self._forget(goal_id)
             return stored, change
 
     async def settled(self, goal_id: str) -> None:
@@ -117,29 +121,46 @@ class Progress:
         known = self._known.get(goal_id) if goal_id else None
         return next((i for i in known.items if i.work_item_id == item_id), None) if known else None
 
+    @contextlib.contextmanager
+    def _forgetting(self, goal_id: str) -> Iterator[None]:
+        """Unless the block ends well: then nobody knows what was written."""
+        try:
+            yield
+        except BaseException:
+            self._forget(goal_id)
+            raise
+
+    def _forget(self, goal_id: str) -> None:
+        forgotten = self._known.pop(goal_id, None)
+        if forgotten is not None:
+            self._goal_of_token.pop(forgotten.goal.token, None)
+
     def _remember(self, snapshot: Snapshot) -> None:
         """Our own last commit needs no reading back: the goal's version refuses the next one if it is out of date.
 
         Tasks of other goals change without a trace in this goal's version, so a goal that depends on any is not kept.
         """
+        goal_id = snapshot.goal.goal_id
         if snapshot.external or snapshot.goal.status.is_final:
+            self._forget(goal_id)
             return
-        self._known[snapshot.goal.goal_id] = snapshot
-        self._goal_of_token[snapshot.goal.token] = snapshot.goal.goal_id
+        self._known[goal_id] = snapshot
+        self._known.move_to_end(goal_id)
+        self._goal_of_token[snapshot.goal.token] = goal_id
         while len(self._known) > MAX_REMEMBERED:
-            _, forgotten = self._known.popitem(last=False)
-            self._goal_of_token.pop(forgotten.goal.token, None)
+            self._forget(next(iter(self._known)))
 
     async def _commit(
         self, goal_id: str, occurrence: Occurrence, documents: Sequence[Document], reviews: Sequence[Review]
     ) -> Change | None:
         for attempt in range(MAX_CONFLICTS):
-            remembered = self._known.pop(goal_id, None) if attempt == 0 else None
+            remembered = self._known.get(goal_id) if attempt == 0 else None
             snapshot = remembered or await self._store.snapshot(goal_id)
             try:
-                change = advance(snapshot, occurrence, self._clock.now())
-                if change is not None:
-                    await self._store.commit(change, documents=documents, reviews=reviews)
+                with self._forgetting(goal_id):
+                    change = advance(snapshot, occurrence, self._clock.now())
+                    if change is not None:
+                        await self._store.commit(change, documents=documents, reviews=reviews)
             except Conflict:
                 log.debug("commit_conflict", goal_id=goal_id)
                 continue
