@@ -19,7 +19,7 @@ from marketeer.domain.approval import ApprovalKind
 from marketeer.domain.goal import Category, Goal, GoalStatus, Priority
 from marketeer.domain.plan import Pipeline, PipelinePhase, Plan, Step
 from marketeer.domain.plan_shape import MAX_TASKS
-from marketeer.domain.planning import build_plan
+from marketeer.domain.planning import build_plan, with_learnings
 from marketeer.domain.routing import Routing
 from marketeer.domain.skill import FOUNDATION_SKILL, Brief, ReviewDepth, SkillInfo
 from marketeer.domain.task import Task
@@ -368,7 +368,7 @@ def test_the_brief_says_what_why_and_where_in_the_plan() -> None:
 
 
 def test_the_plan_explains_itself() -> None:
-    made = plan("Reduce churn", recent_learnings=("Short mails work.",))
+    made = with_learnings(plan("Reduce churn"), ("Short mails work.",))
     assert "retention" in made.why
     assert "Retention Sprint" in made.why
     assert made.confidence is not None

@@ -17,5 +17,7 @@ def fold(text: str) -> str:
 
 def fold_letters(text: str) -> str:
     """Lower case, no accents, plain quotes; everything else as it stands."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN_LETTERS))
     return "".join(char for char in decomposed if not unicodedata.combining(char))

@@ -146,7 +146,7 @@ def plain(text: str) -> str:
 
 def count_words(text: str) -> int:
     """Words, with two characters to a word in scripts that write without spaces."""
-    characters = len(_CJK.findall(text))
+    characters = 0 if text.isascii() else len(_CJK.findall(text))
     if not characters:
         return len(_WORD.findall(text))
     return len(_WORD.findall(_CJK.sub(" ", text))) + (characters + 1) // 2

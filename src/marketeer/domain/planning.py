@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from marketeer.domain.approval import ApprovalKind
 from marketeer.domain.folding import fold
@@ -89,7 +90,6 @@ def build_plan(
     rivals: Sequence[str] = (),
     foundation: Task | None = None,
     context_known: bool = True,
-    recent_learnings: tuple[str, ...] = (),
 ) -> Plan:
     """The goal's plan. `pipeline` is the one the user named; None lets the goal's words choose among `pipelines`.
 
@@ -118,9 +118,15 @@ def build_plan(
         gates=_gates(template, risks),
         before_you_publish=_before_publishing(template, shape, routing, risks),
         continues_when=shape.continues_when,
-        notes=(*shape.notes, *(f"Learned earlier: {text}" for text in recent_learnings[:MAX_LEARNING_NOTES])),
+        notes=shape.notes,
         confidence=reading.confidence,
     )
+
+
+def with_learnings(plan: Plan, learnings: Sequence[str]) -> Plan:
+    """The plan, with what earlier goals of its category taught."""
+    notes = (f"Learned earlier: {text}" for text in learnings[:MAX_LEARNING_NOTES])
+    return replace(plan, notes=(*plan.notes, *notes)) if learnings else plan
 
 
 # -- reading the goal ----------------------------------------------------------------------------------------
@@ -185,8 +191,9 @@ def _own_skills(text: str, team: Mapping[str, SkillInfo], routing: Routing) -> l
     return found
 
 
-def _stems(text: str) -> set[str]:
-    return {word.rstrip("s") for word in re.findall(r"[^\W_]{3,}", fold(text))}
+@lru_cache(maxsize=512)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(word.rstrip("s") for word in re.findall(r"[^\W_]{3,}", fold(text)))
 
 
 def _shape_of(reading: _Reading, team: Mapping[str, SkillInfo], routing: Routing) -> Shape:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from marketeer.domain.folding import fold
 from marketeer.domain.goal import Category, Priority
@@ -103,12 +104,12 @@ class CategoryRule:
     phases: tuple[PhaseRule, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Routing:
-    """Everything that routing.yaml says. `ask_below` is the confidence under which a model should be asked.
+    """Everything that routing.yaml says; each is itself and equals no other.
 
-    `measured_by` names the measuring skill of an asset, `publish_notes` what a human does before a skill's work
-    goes out. `wording` are counted example goals; without them the cues decide alone.
+    `ask_below` is the confidence under which a model should be asked. `measured_by` names the measuring skill of an
+    asset, `publish_notes` what a human does before a skill's work goes out. `wording` are counted example goals; without them the cues decide alone.
     """
 
     cues: tuple[Cue, ...]
@@ -197,6 +198,7 @@ def choose_skills(
     return tuple(sorted(choices, key=lambda choice: (-choice.score, choice.skill)))
 
 
+@lru_cache(maxsize=16)
 def _likeness(goal: str, routing: Routing) -> Resemblance:
     return resemblance(goal[:READ_CHARS], routing.wording) if routing.wording else NO_RESEMBLANCE
 
@@ -269,6 +271,11 @@ def escalations(goal: str, routing: Routing, *, rivals: Sequence[str] = ()) -> t
 
 def fired_cues(goal: str, routing: Routing, *, rivals: Sequence[str] = ()) -> tuple[Cue, ...]:
     """The cues whose phrases stand in the goal, in file order, spelling mistakes forgiven."""
+    return _fired(goal, routing, tuple(rivals))
+
+
+@lru_cache(maxsize=16)
+def _fired(goal: str, routing: Routing, rivals: tuple[str, ...]) -> tuple[Cue, ...]:
     raw = fold(goal[:READ_CHARS])
     text = _without_topics(repair(raw, routing), routing)
     names_rival = _names_rival(raw, rivals)
@@ -281,16 +288,39 @@ def repair(text: str, routing: Routing) -> str:
 
 
 def _repaired(word: str, routing: Routing) -> str:
-    if word in routing.words or word in routing.known_words or any(word.startswith(stem) for stem in routing.stems):
+    known = _known_words(routing)
+    if word in routing.words or word in routing.known_words or word.startswith(known.all_stems):
         return word
-    for known in sorted(routing.words):
-        if len(known) >= MIN_TYPO_CHARS and _one_slip(word, known):
-            return known
-    for stem in sorted(routing.stems):
+    for other in known.words.get(word[0], ()):
+        if _one_slip(word, other):
+            return other
+    for stem in known.stems.get(word[0], ()):
         for length in (len(stem), len(stem) + 1, len(stem) - 1):
             if _one_slip(word[:length], stem):
                 return stem + word[length:]
     return word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """The words and stems to repair towards, in alphabetical order, by their first letter: it is always right."""
+
+    words: Mapping[str, tuple[str, ...]]
+    stems: Mapping[str, tuple[str, ...]]
+    all_stems: tuple[str, ...]
+
+
+@lru_cache(maxsize=4)
+def _known_words(routing: Routing) -> _Known:
+    words = [word for word in routing.words if len(word) >= MIN_TYPO_CHARS]
+    return _Known(words=_by_letter(words), stems=_by_letter(routing.stems), all_stems=tuple(routing.stems))
+
+
+def _by_letter(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for word in sorted(words):
+        found.setdefault(word[:1], []).append(word)
+    return {letter: tuple(those) for letter, those in found.items()}
 
 
 def _one_slip(word: str, known: str) -> bool:

@@ -9,7 +9,7 @@ from marketeer.domain.document import Author, Document, DocumentKind, goal_path
 from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import BarrierReviewed, ItemRef, Planned, Reported
 from marketeer.domain.plan import Plan
-from marketeer.domain.planning import build_plan
+from marketeer.domain.planning import build_plan, with_learnings
 from marketeer.domain.product_context import parse_context
 from marketeer.domain.routing import Routing
 from marketeer.domain.task import Task, TaskStatus
@@ -53,24 +53,20 @@ class Director:
             foundation = await self._store.foundation_task(rehearsal=goal.rehearsal)
         pipeline = self._team.find_pipeline(goal.pipeline) if goal.pipeline else None
 
-        def planned(learnings: tuple[str, ...]) -> Plan:
-            return build_plan(
-                goal=goal,
-                now=self._clock.now(),
-                team={name: self._team.skill_info(name) for name in self._team.skill_names()},
-                routing=self._routing,
-                pipeline=pipeline,
-                pipelines=self._team.pipelines(),
-                rivals=facts.rivals,
-                foundation=foundation,
-                context_known=context is not None,
-                recent_learnings=learnings,
-            )
-
-        # What was learned depends on the category, and the category on the first look.
-        plan = planned(())
+        plan = build_plan(
+            goal=goal,
+            now=self._clock.now(),
+            team={name: self._team.skill_info(name) for name in self._team.skill_names()},
+            routing=self._routing,
+            pipeline=pipeline,
+            pipelines=self._team.pipelines(),
+            rivals=facts.rivals,
+            foundation=foundation,
+            context_known=context is not None,
+        )
+        # What was learned depends on the category.
         learnings = await self._memory.for_category(plan.category.value, rehearsal=goal.rehearsal)
-        return planned(learnings) if learnings else plan
+        return with_learnings(plan, learnings)
 
     async def plan(self, item: WorkItem, goal: Goal) -> tuple[Planned, Document]:
         if await self._library.product_context(rehearsal=goal.rehearsal) is None:
