@@ -11,6 +11,8 @@ import time
 
 SLOW_S = 0.025
 CAREFUL_S = 5.0
+# Only Linux counts for each thread.
+_WHO = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
 
 class Caution:
@@ -18,23 +20,22 @@ class Caution:
 
     def __init__(self) -> None:
         self._until = 0.0
-        self._disk_reads = _disk_reads()
+        self._disk_reads = 0
 
     def here(self, now: float) -> bool:
         """Whether it may be done on the event loop. `now` is monotonic seconds."""
-        return now >= self._until
+        if now < self._until:
+            return False
+        self._disk_reads = _disk_reads()
+        return True
 
     def took(self, began: float) -> None:
         """Time alone says nothing: on a busy machine a thread stands still without any work being slow."""
         now = time.monotonic()
-        if now - began < SLOW_S:
-            return
-        reads = _disk_reads()
-        if reads != self._disk_reads:
-            self._disk_reads = reads
+        if now - began >= SLOW_S and _disk_reads() != self._disk_reads:
             self._until = now + CAREFUL_S
 
 
 def _disk_reads() -> int:
-    """How often this process has waited for a disk to read."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_inblock
+    """How often this thread has waited for a disk to read."""
+    return resource.getrusage(_WHO).ru_inblock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -43,6 +44,13 @@ def _update_sql(table: str, columns: tuple[str, ...], where: str) -> str:
     return f"UPDATE {table} SET {', '.join(f'{c} = ?' for c in columns)} WHERE {where}"
 
 
+@cache
+def _many(sql: str, rows: int) -> str:
+    """The statement for so many rows at once: fewer statements are fewer moments in which threads change places."""
+    head, values, tail = re.split(r"(?<=VALUES )(\([?, ]+\))", sql)
+    return f"{head}{', '.join([values] * rows)}{tail}"
+
+
 _SAME_GOAL = "goal_id = ? AND version = ?"
 _SAME_TASK = "task_id = ? AND status = ? AND generation = ?"
 _INSERT_GOAL = insert_sql("goals", GOALS.columns)
@@ -66,14 +74,16 @@ def write_change(connection: sqlite3.Connection, change: Change) -> None:
     _write_goal(connection, change)
     for task_change in change.tasks:
         _write_task(connection, task_change, change.goal)
-    for item in change.items:
-        connection.execute(_PUT_ITEM, (*ITEMS.values(item), item.queue_priority))
+    if change.items:
+        items = [value for item in change.items for value in (*ITEMS.values(item), item.queue_priority)]
+        connection.execute(_many(_PUT_ITEM, len(change.items)), items)
     for approval in change.approvals:
         connection.execute(_PUT_APPROVAL, APPROVALS.values(approval))
     for learning in change.learnings:
         connection.execute(_PUT_LEARNING, LEARNINGS.values(learning))
-    for entry in change.entries:
-        connection.execute(_INSERT_ENTRY, _entry_values(entry))
+    if change.entries:
+        entries = [value for entry in change.entries for value in _entry_values(entry)]
+        connection.execute(_many(_INSERT_ENTRY, len(change.entries)), entries)
 
 
 def _write_goal(connection: sqlite3.Connection, change: Change) -> None:

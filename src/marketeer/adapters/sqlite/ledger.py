@@ -13,9 +13,9 @@ from marketeer.adapters.sqlite.goals import insert_sql
 from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend, estimate, month_key
 from marketeer.domain.usage import Usage
 
-_ADD = """
+_ADD_ROWS = """
     INSERT INTO spend (scope, key, goal_id, settled_microusd, reserved_microusd, calls, input_tokens, output_tokens)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES {rows}
     ON CONFLICT (scope, key) DO UPDATE SET
         settled_microusd = settled_microusd + excluded.settled_microusd,
         reserved_microusd = reserved_microusd + excluded.reserved_microusd,
@@ -24,6 +24,7 @@ _ADD = """
         output_tokens = output_tokens + excluded.output_tokens
     RETURNING *
 """
+_ADD = {n: _ADD_ROWS.format(rows=", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * n)) for n in (1, 2, 3)}
 _CALLS = Codec(Call, skip=("usage",))
 _USAGE = Codec(Usage)
 _RESERVATIONS = Codec(Reservation)
@@ -122,13 +123,12 @@ def _add(
 ) -> Spend | None:
     """The month's sums afterwards, where it counts in them."""
     sums = (settled, reserved, calls, input_tokens, output_tokens)
-    month = None
-    for scope, key in _scopes(record):
-        goal_id = None if scope == "month" else record.goal_id
-        rows = connection.execute(_ADD, (scope, key, goal_id, *sums)).fetchall()
-        if scope == "month":
-            month = _spend(rows[0])
-    return month
+    scopes = list(_scopes(record))
+    values: list[Any] = []
+    for scope, key in scopes:
+        values += (scope, key, None if scope == "month" else record.goal_id, *sums)
+    rows = connection.execute(_ADD[len(scopes)], values).fetchall()
+    return next((_spend(row) for row in rows if row["scope"] == "month"), None)
 
 
 # -- reading -------------------------------------------------------------------------------------------------

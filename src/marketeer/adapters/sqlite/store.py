@@ -74,17 +74,18 @@ class SqliteStore:
         return answer
 
     def _forget_change(self, change: Change) -> None:
-        """Which output is in force depends on its task."""
+        """Which output is adopted depends on its task; what stands in it does not."""
         for task_change in change.tasks:
             for task in (task_change.before, task_change.after):
                 if task is not None and task.output_path is not None:
-                    self._remembered.forget(_document_topic(task.output_path))
+                    self._remembered.forget(_adopted_topic(task.output_path))
         for learning in change.learnings:
             self._remembered.forget(_learnings_topic(learning.agent))
 
     def _forget_documents(self, documents: Iterable[Document]) -> None:
         for document in documents:
             self._remembered.forget(_document_topic(document.path))
+            self._remembered.forget(_adopted_topic(document.path))
 
     def _know_documents(self, stored: Sequence[Document] | None) -> None:
         """They are the newest of their paths."""
@@ -336,9 +337,8 @@ class SqliteStore:
         return await self._recall(_document_topic(path), question, lambda c: documents_sql.in_force(c, path, version))
 
     async def adopted_document(self, path: str, *, approved_only: bool = False) -> Document | None:
-        question = ("adopted", approved_only)
         return await self._recall(
-            _document_topic(path), question, lambda c: documents_sql.adopted(c, path, approved_only=approved_only)
+            _adopted_topic(path), approved_only, lambda c: documents_sql.adopted(c, path, approved_only=approved_only)
         )
 
     async def document_of(self, work: WorkItem) -> Document | None:
@@ -373,6 +373,10 @@ def _commit_if_possible(connection: sqlite3.Connection, change_of: Callable[[], 
 
 def _document_topic(path: str) -> Hashable:
     return ("document", path)
+
+
+def _adopted_topic(path: str) -> Hashable:
+    return ("adopted", path)
 
 
 def _learnings_topic(agent: str) -> Hashable:
