@@ -153,24 +153,30 @@ class FileWorkspace:
         """All temporary files, then all flushes, then all renames: done one file at a time, each flush would also wait
         for the names of the file before it, and hold up the database's own flushes on the same disk."""
         targets = [self._writable(path) for path, _ in files]
-        written: list[tuple[Path, Path]] = []
+        folders = {target.parent for target in targets}
+        ending = f"{secrets.token_hex(4)}.tmp"
+        temporaries = [t.with_name(f".{t.name}.{number}.{ending}") for number, t in enumerate(targets)]
+        opened: list[int] = []
         try:
-            for target, (_, content) in zip(targets, files, strict=True):
-                temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-                written.append((temporary, target))
-                target.parent.mkdir(parents=True, exist_ok=True)
-                temporary.write_bytes(content)
-            for temporary, _ in written:
-                _sync(temporary)
-            for temporary, target in written:
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            for temporary, (_, content) in zip(temporaries, files, strict=True):
+                opened.append(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+                _write_all(opened[-1], content)
+            for descriptor in opened:
+                os.fsync(descriptor)
+            for temporary, target in zip(temporaries, targets, strict=True):
                 temporary.replace(target)
-            for folder in {target.parent for target in targets}:
-                _sync(folder)
+            for folder in folders:
+                _sync_folder(folder)
         except OSError as exc:
-            for temporary, _ in written:
+            for temporary in temporaries[: len(opened)]:
                 with contextlib.suppress(OSError):
                     temporary.unlink()
             raise self._unusable(exc) from exc
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
 
     def _writable(self, path: str) -> Path:
         target = self.resolve(path)
@@ -266,8 +272,14 @@ async def _patient_lock(file: IO[str]) -> bool:
     return False
 
 
-def _sync(path: Path) -> None:
-    """Flush a file, or a folder: a rename is durable only when its folder is."""
+def _write_all(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _sync_folder(path: Path) -> None:
+    """A rename is durable only when its folder is."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
