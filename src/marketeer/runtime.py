@@ -162,12 +162,19 @@ class Office:
         self.live = LiveText()
         self._model = model
         self._team: FileTeam | None = None
+        self._routing: Routing | None = None
 
     @property
     def team(self) -> FileTeam:
         if self._team is None:
             self._team = load_workspace_team(self.settings)
         return self._team
+
+    @property
+    def routing(self) -> Routing:
+        if self._routing is None:
+            self._routing = load_workspace_routing(self.settings, self.team)
+        return self._routing
 
     @property
     def has_model(self) -> bool:
