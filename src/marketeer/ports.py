@@ -387,8 +387,11 @@ class Workspace(Protocol):
         """Atomic and durable: temporary file, fsync, rename."""
         ...
 
-    async def write_many(self, files: Sequence[tuple[str, bytes]]) -> None:
-        """(path, content) of several files: each as `write` would."""
+    async def write_many(
+        self, files: Sequence[tuple[str, bytes]], *, over: Sequence[Stamp | None] | None = None
+    ) -> Sequence[Stamp | None]:
+        """(path, content) of several files: each as `write` would, and with `over` only where the file still is what
+        its stamp says. Returns what each is now, None where it was left alone or has changed again."""
         ...
 
     async def stamp(self, path: str) -> Stamp | None:

@@ -145,11 +145,14 @@ class FileWorkspace:
     async def write(self, path: str, content: bytes) -> None:
         await self.write_many([(path, content)])
 
-    async def write_many(self, files: Sequence[tuple[str, bytes]]) -> None:
-        if files:
-            await asyncio.to_thread(self._write_many, files)
+    async def write_many(
+        self, files: Sequence[tuple[str, bytes]], *, over: Sequence[Stamp | None] | None = None
+    ) -> Sequence[Stamp | None]:
+        return await asyncio.to_thread(self._write_many, files, over) if files else ()
 
-    def _write_many(self, files: Sequence[tuple[str, bytes]]) -> None:
+    def _write_many(
+        self, files: Sequence[tuple[str, bytes]], over: Sequence[Stamp | None] | None
+    ) -> Sequence[Stamp | None]:
         """All temporary files, then all flushes, then all renames: done one file at a time, each flush would also wait
         for the names of the file before it, and hold up the database's own flushes on the same disk."""
         targets = [self._writable(path) for path, _ in files]
@@ -165,18 +168,31 @@ class FileWorkspace:
                 _write_all(opened[-1], content)
             for descriptor in opened:
                 os.fsync(descriptor)
-            for temporary, target in zip(temporaries, targets, strict=True):
-                temporary.replace(target)
+            stamps = [
+                self._put_in_place(temporary, files[n][0], opened[n], None if over is None else (over[n],))
+                for n, temporary in enumerate(temporaries)
+            ]
             for folder in folders:
                 _sync_folder(folder)
         except OSError as exc:
-            for temporary in temporaries[: len(opened)]:
-                with contextlib.suppress(OSError):
-                    temporary.unlink()
+            _remove_all(temporaries[: len(opened)])
             raise self._unusable(exc) from exc
         finally:
             for descriptor in opened:
                 os.close(descriptor)
+        return stamps
+
+    def _put_in_place(
+        self, temporary: Path, path: str, descriptor: int, over: tuple[Stamp | None] | None
+    ) -> Stamp | None:
+        """What lies there then, None when it is not ours. A person may save the file at any moment."""
+        if over is not None and self._stamp(path) != over[0]:
+            temporary.unlink()
+            return None
+        temporary.replace(self._resolved(path)[0])
+        written, stamp = os.fstat(descriptor), self._stamp(path)
+        ours = stamp is not None and stamp[:3] == (written.st_ino, written.st_size, written.st_mtime_ns)
+        return stamp if ours else None
 
     def _writable(self, path: str) -> Path:
         target = self.resolve(path)
@@ -270,6 +286,12 @@ async def _patient_lock(file: IO[str]) -> bool:
             return True
         await asyncio.sleep(LOCK_RETRY_S)
     return False
+
+
+def _remove_all(files: Sequence[Path]) -> None:
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

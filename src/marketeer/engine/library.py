@@ -64,19 +64,20 @@ class Library:
         await self.refresh(path)
         return await self._is_humans(path)
 
-    async def refresh(self, path: str) -> None:
-        """Take in a human's edit of the file, if there is one."""
+    async def refresh(self, path: str) -> Stamp | None:
+        """Take in a human's edit of the file, if there is one. Returns what the file was when it was looked at."""
         # Tasks of one phase look at their common inputs at the same moment: an edit is one version all the same.
         lock = self._locks.setdefault(path, asyncio.Lock())
         async with lock:
             stamp = await self._workspace.stamp(path)
             if stamp is not None and self._stamps.get(path) == stamp:
-                return
+                return stamp
             self._digests.pop(path, None)
             content = await self._workspace.read(path) if stamp is not None else None
             if stamp is not None and content is not None:
                 await self._take_in(path, content)
                 self._stamps[path] = stamp
+            return stamp
 
     async def _take_in(self, path: str, content: bytes) -> None:
         digest = hashlib.sha256(content).hexdigest()
@@ -132,15 +133,25 @@ class Library:
 
     async def _mirror(self, pending: Sequence[tuple[str, int]]) -> None:
         files: list[tuple[str, bytes]] = []
+        over: list[Stamp | None] = []
+        done = []
         for path, version in pending:
-            if await self.look(path):
+            stamp = await self.refresh(path)
+            if await self._is_humans(path):
                 log.info("mirror_skipped", path=path, version=version)
+                done.append((path, version))
                 continue
             document = await self._store.document(path, version)
             if document is not None:
                 files.append((path, document.content.encode()))
-        await self._workspace.write_many(files)
-        await self._store.mark_mirrored(pending)
+                over.append(stamp)
+        versions = dict(pending)
+        for (path, content), stamp in zip(files, await self._workspace.write_many(files, over=over), strict=True):
+            if stamp is None:
+                continue  # a person was faster: their edit is taken in before the next try
+            self._stamps[path], self._digests[path] = stamp, hashlib.sha256(content).hexdigest()
+            done.append((path, versions[path]))
+        await self._store.mark_mirrored(done)
 
     async def restore(self, path: str) -> None:
         """Take in an edit, or rewrite a file that is missing or torn."""

@@ -194,12 +194,15 @@ class Session:
 
     async def _until_at_rest(self, goal_id: str | None) -> None:
         while not self._worker.stopping.is_set() and self._worker.patience.lost is None:
+            # While items are in hand a look tells nothing.
+            await race(self._worker.idle(), self._clock.sleep(LOOK_EVERY_S), self._worker.stopping.wait())
             seen = self._doorbell.rings
-            # A look takes a moment: it counts only when nothing was begun or committed meanwhile.
             at_rest = not self._worker.busy and await self._looks_at_rest(goal_id)
+            # A look takes a moment: it counts only when nothing was begun or committed meanwhile.
             if at_rest and not self._worker.busy and self._doorbell.rings == seen:
                 return
-            await race(self._doorbell.wait(seen, LOOK_EVERY_S), self._worker.stopping.wait())
+            if not self._worker.busy:
+                await race(self._doorbell.wait(seen, LOOK_EVERY_S), self._worker.stopping.wait())
 
     async def _looks_at_rest(self, goal_id: str | None) -> bool:
         try:

@@ -27,10 +27,18 @@ class MemoryWorkspace(FileWorkspace):
         self.resolve(path)
         return self.files.get(path)
 
-    async def write_many(self, files: Sequence[tuple[str, bytes]]) -> None:
-        for path, content in files:
+    async def write_many(
+        self, files: Sequence[tuple[str, bytes]], *, over: Sequence[Stamp | None] | None = None
+    ) -> Sequence[Stamp | None]:
+        stamps: list[Stamp | None] = []
+        for number, (path, content) in enumerate(files):
             self.resolve(path)
+            if over is not None and await self.stamp(path) != over[number]:
+                stamps.append(None)
+                continue
             self.files[path] = content
+            stamps.append(await self.stamp(path))
+        return stamps
 
     async def stamp(self, path: str) -> Stamp | None:
         content = self.files.get(path)
