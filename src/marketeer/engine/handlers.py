@@ -49,9 +49,9 @@ class Handlers:
         translates."""
         snapshot = await self._progress.snapshot(item.goal_id)
         with self._tracer.step(item, snapshot.goal, agent=_agent(snapshot, item)):
-            return await self._handle(item, snapshot)
+            return await self._handle(item, snapshot, then)
 
-    async def _handle(self, item: WorkItem, snapshot: Snapshot) -> Handled:
+    async def _handle(self, item: WorkItem, snapshot: Snapshot, then: Callable[[], Claimed | None]) -> Handled:
         match item.kind:
             case WorkKind.PLAN:
                 planned, document = await self._director.plan(item, snapshot.goal)
