@@ -109,8 +109,8 @@ class Routing:
     """Everything that routing.yaml says; each is itself and equals no other.
 
     `ask_below` is the confidence under which a model should be asked. `measured_by` names the measuring skill of an
-    asset, `publish_notes` what a human does before a skill's work goes out. `wording` are counted example goals; without
-    them the cues decide alone.
+    asset, `publish_notes` what a human does before a skill's work goes out. `wording` are counted example goals;
+    without them the cues decide alone.
     """
 
     cues: tuple[Cue, ...]
