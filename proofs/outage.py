@@ -22,7 +22,7 @@ from tests.integration.desk import FUNNEL, SOLO, Clerk, Shift, an_office, at_wor
 
 OUTAGE_S = 7_200.0
 GOALS = 60
-STEP_S = 5.0
+STEP_S = 10.0
 PARALLEL = 3
 BEFORE = 2
 LIMIT_S = 240.0
