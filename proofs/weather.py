@@ -19,12 +19,13 @@ from marketeer.runtime import Office
 from marketeer.testing.fake_claude import FakeClaude
 from marketeer.testing.faults import Fault, FaultKind, Faults, at_random
 from proofs.figures import Figure, Options, Proof, quietly
-from tests.integration.desk import FAN, FUNNEL, KEY, QuickClock, an_office, check_books, finish
+from tests.integration.desk import FAN, FUNNEL, KEY, QuickClock, an_office, check_books, submit
 
 RATE = 0.3
 GOALS = 200
 MIXED_GOALS = 40
 SPEED = 1_000.0
+LIMIT_S = 240.0
 # So that most goals meet one.
 OFTEN = 5
 PLANS = (FUNNEL, FAN)
@@ -79,7 +80,10 @@ async def one_goal(seed: str, folder: Path, faults: Sequence[Fault], *, lasting:
         model = ClaudeModel(api_key=KEY, base_url=server.base_url, clock=clock, max_parallel=3)
         try:
             async with an_office(folder, model, clock=clock, marketeer_lease_s=86_400, budget_monthly=10**6) as office:
-                goal = await finish(office, PLANS[number % len(PLANS)])
+                submitted = await submit(office, PLANS[number % len(PLANS)])
+                async with asyncio.timeout(LIMIT_S):
+                    await office.work(submitted.goal_id)
+                goal = await office.store.goal(submitted.goal_id)
                 await _check(office, goal, server, lasting=lasting)
                 tasks = await office.store.tasks(goal.goal_id)
         finally:

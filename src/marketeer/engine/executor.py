@@ -122,10 +122,9 @@ class Executor:
         earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id) if item.claim > 1 else ()
         _check_paid_for(earlier)
         limits = _limits(skill, model)
+        known = [call for call in earlier if not call.estimated]
         calls: list[Call] = []
-        for limit in (
-            room for room in limits if not any(_filled(call, room) for call in earlier if not call.estimated)
-        ):
+        for limit in (room for room in limits if not any(_filled(call, room) for call in known)):
             attempt = len(earlier) + len(calls) + 1
             bought, warnings = await self._call(item, goal, task, gathered, model, tier, limit, attempt, recording)
             calls.append(bought.call)
