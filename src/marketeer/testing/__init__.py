@@ -9,6 +9,8 @@
     in_memory_office the whole machine in memory (`marketeer.testing.office`)
     forbid_network   makes every attempt to leave this machine an error (`marketeer.testing.guard`)
 
+`python -m marketeer.testing.doomed` is the command line, killed at a chosen commit or file of its own.
+
 Names are loaded when first used, so that taking one does not import the others.
 """
 
