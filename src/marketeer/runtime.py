@@ -401,11 +401,16 @@ def load_workspace_team(settings: Settings, *, checked: bool = True) -> FileTeam
 
 def load_workspace_routing(settings: Settings, team: FileTeam) -> Routing:
     """The routing rules, with the cues that the workspace's own skills declare. Raises ConfigurationError."""
-    from marketeer.adapters.routing_file import load_routing
+    from marketeer.adapters.routing_file import Names, load_routing
     from marketeer.domain.skill_cues import with_skill_cues
 
     overlay = settings.workspace_dir / "team" / "routing.yaml"
-    routing = load_routing(overlay=overlay if overlay.is_file() else None)
+    names = None
+    if overlay.is_file():
+        pipelines = [pipeline.name for pipeline in team.pipelines()]
+        squads = [squad.name for squad in team.squads()]
+        names = Names(skills=team.skill_names(), pipelines=pipelines, squads=squads)
+    routing = load_routing(overlay=overlay, names=names)
     # Cues for the built-in skills stand in routing.yaml, so their contracts need not be read here.
     return with_skill_cues(routing, [team.skill_info(name) for name in team.own_skills()])
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ _OVERLAY_LISTS = ("cues", "escalations", "topics", "known_words")
 _OVERLAY_MAPS = ("sets", "categories", "measured_by", "publish_notes")
 
 
+Loc = Sequence[str | int]
 _SET_NAME = re.compile(r"<([a-z]+)>")
 
 
@@ -85,26 +87,51 @@ class _Category(_Strict):
     phases: tuple[_Phase, ...] = Field(min_length=1)
 
 
-class _Routing(_Strict):
-    min_score: float
-    strong_score: float
-    ask_below: float = Field(ge=0, le=1)
+class _Own(_Strict):
+    """What a workspace may say: any part of the whole."""
+
+    min_score: float = 0.0
+    strong_score: float = 0.0
+    ask_below: float = Field(default=0.0, ge=0, le=1)
     sets: dict[str, str] = {}
-    categories: dict[Category, _Category]
-    topics: tuple[str, ...]
-    cues: tuple[_Cue, ...]
+    categories: dict[Category, _Category] = {}
+    topics: tuple[str, ...] = ()
+    cues: tuple[_Cue, ...] = ()
     escalations: tuple[_Escalation, ...] = ()
     known_words: frozenset[str] = frozenset()
     measured_by: dict[str, str] = {}
     publish_notes: dict[str, str] = {}
 
 
-def load_routing(path: Path = BUILT_IN, overlay: Path | None = None) -> Routing:
-    """The built-in routing with the workspace's own file (if it exists) laid over it.
+class _Routing(_Own):
+    min_score: float
+    strong_score: float
+    ask_below: float = Field(ge=0, le=1)
+    categories: dict[Category, _Category]
+    topics: tuple[str, ...]
+    cues: tuple[_Cue, ...]
 
-    Raises ConfigurationError naming file, place and remedy.
+
+_ALL_KEYS = sorted({key for model in (_Own, _Cue, _Escalation, _Category, _Phase) for key in model.model_fields})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """The names a routing file may use."""
+
+    skills: Collection[str]
+    pipelines: Collection[str]
+    squads: Collection[str]
+
+
+def load_routing(path: Path = BUILT_IN, overlay: Path | None = None, *, names: Names | None = None) -> Routing:
+    """The built-in routing with the workspace's own file (if it exists) laid over it, its names among `names`.
+
+    Raises ConfigurationError naming file, line and remedy.
     """
     own = _document(overlay) if overlay is not None and overlay.is_file() else None
+    if overlay is not None and own is not None:
+        _check_own(own, overlay, names)
     try_phrases = own is not None or path != BUILT_IN
     routing = parse_routing(_document(path), own, own_name=str(overlay), try_phrases=try_phrases)
     return replace(routing, wording=load_wording())
@@ -193,21 +220,93 @@ def _with_sets(value: Any, sets: Any) -> Any:
 def _explained(error: ValidationError, name: str) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"]) or "the top"
+    if first["type"] == "extra_forbidden":
+        return f"{name}: unknown key at {place}; {_suggest(str(first['loc'][-1]), _ALL_KEYS)}"
     return f"{name}: at {place}: {first['msg']}; correct it there"
 
 
-def _bad_phrase(parsed: _Routing, name: str) -> str | None:
-    phrases = [*parsed.topics]
-    for cue in parsed.cues:
-        phrases += [*cue.say, *cue.unless]
-    for rule in parsed.escalations:
-        phrases += [*rule.say, *rule.unless]
-    for phrase in phrases:
+def _check_own(own: Mapping[str, Any], path: Path, names: Names | None) -> None:
+    """Finds the mistakes of a workspace's file while its lines can still be told."""
+    try:
+        parsed = _Own.model_validate(own)
+    except ValidationError as exc:
+        raise ConfigurationError(_explained(exc, _place(path, exc.errors()[0]["loc"]))) from exc
+    for loc, trouble in _bad_phrases(parsed):
+        msg = f"{_place(path, loc)}: {trouble}"
+        raise ConfigurationError(msg)
+    for loc, kind, name in _named(parsed):
+        known: Collection[str] = getattr(names, kind) if names else (name,)
+        if name not in known:
+            msg = f"{_place(path, loc)}: no {kind.removesuffix('s')} {name!r}; {_suggest(name, known)}"
+            raise ConfigurationError(msg)
+
+
+def _named(parsed: _Own) -> Iterator[tuple[Loc, str, str]]:
+    """Every name of a skill, pipeline or squad in the file: its place, its kind and itself."""
+    for number, cue in enumerate(parsed.cues):
+        yield from ((("cues", number, "skills", name), "skills", name) for name in cue.skills)
+        yield from ((("cues", number, "pipelines", name), "pipelines", name) for name in cue.pipelines)
+    for number, rule in enumerate(parsed.escalations):
+        yield from ((("escalations", number, "skills"), "skills", name) for name in rule.skills)
+        yield from ((("escalations", number, "asked_by"), "pipelines", name) for name in rule.asked_by)
+    for category, plan in parsed.categories.items():
+        place = ("categories", category.value)
+        yield from (((*place, "skills"), "skills", name) for name in (*plan.skills, *plan.fallback))
+        if plan.pipeline is not None:
+            yield (*place, "pipeline"), "pipelines", plan.pipeline
+        for number, phase in enumerate(plan.phases):
+            at = (*place, "phases", number)
+            yield from ((at, "squads", name) for name in phase.squads)
+            yield from ((at, "skills", name) for name in (*phase.always, *phase.otherwise))
+    for asset, measure in parsed.measured_by.items():
+        yield from ((("measured_by", asset), "skills", name) for name in (asset, measure))
+    yield from ((("publish_notes", name), "skills", name) for name in parsed.publish_notes)
+
+
+def _place(path: Path, loc: Loc) -> str:
+    """`team/routing.yaml:12`: the value at `loc`, or the nearest one above it that stands in the file."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    line = node.start_mark.line if node else 0
+    for part in loc:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+        elif isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line, found[1]
+    return f"{path.parent.name}/{path.name}:{line + 1}"
+
+
+def _suggest(word: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(sorted(known))}"
+
+
+def _bad_phrase(parsed: _Own, name: str) -> str | None:
+    return next((f"{name}: {trouble}" for _, trouble in _bad_phrases(parsed)), None)
+
+
+def _bad_phrases(parsed: _Own) -> Iterator[tuple[Loc, str]]:
+    """The phrases that cannot be read: where each stands, and what is wrong with it."""
+    for loc, phrase in _phrases(parsed):
         try:
             phrase_pattern([phrase]).check()
         except re.error as exc:
-            return f"{name}: phrase {phrase!r} cannot be read ({exc}); check its brackets"
-    return None
+            yield loc, f"phrase {phrase!r} cannot be read ({exc}); check its brackets"
+
+
+def _phrases(parsed: _Own) -> Iterator[tuple[Loc, str]]:
+    yield from ((("topics", number), phrase) for number, phrase in enumerate(parsed.topics))
+    both: tuple[tuple[str, Sequence[_Cue | _Escalation]], ...] = (
+        ("cues", parsed.cues),
+        ("escalations", parsed.escalations),
+    )
+    for key, rules in both:
+        for number, rule in enumerate(rules):
+            yield from (((key, number, "say", n), phrase) for n, phrase in enumerate(rule.say))
+            yield from (((key, number, "unless", n), phrase) for n, phrase in enumerate(rule.unless))
 
 
 def _routing(parsed: _Routing) -> Routing:
