@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from marketeer.domain.goal import Category
 from marketeer.domain.phrases import phrase_pattern, phrase_words
-from marketeer.domain.routing import Cue, Routing
+from marketeer.domain.routing import WORDING_VOTES, Cue, Routing
 from marketeer.domain.skill import SkillInfo
 
 # As strong as the plainest cue for a built-in skill: said in so many words, it takes part in any plan.
 SKILL_VOTES = 6.0
-CATEGORY_VOTES = 3.0
+# More than resemblance to examples alone: no example can know a skill its user wrote.
+CATEGORY_VOTES = WORDING_VOTES + 1.0
 
 # What a goal is about that asks for a member of the squad, as far as nothing else in it says more.
 HOME: dict[str, Category] = {
