@@ -19,7 +19,7 @@ KILLS_A_LIFE = 10
 # A first goal commits about as often.
 BOUNDARIES = 40
 # In turn; every fifth has a second process.
-KINDS = (Kind.REHEARSED, Kind.SERVED, Kind.SERVED, Kind.REHEARSED, Kind.PAIRED)
+KINDS = (Kind.REHEARSED, Kind.SERVED, Kind.REHEARSED, Kind.REHEARSED, Kind.PAIRED)
 
 
 def lives(seed: int, kills: int = KILLS, each: int = KILLS_A_LIFE) -> Iterator[Life]:

@@ -91,13 +91,22 @@ def _watch_commits(doom: Doom) -> None:
 
 
 def _watch_files(doom: Doom) -> None:
-    write_bytes, replace = Path.write_bytes, Path.replace
+    open_file, write, replace = os.open, os.write, Path.replace
+    temporary: set[int] = set()
 
-    def watched_write(self: Path, data: Any) -> int:
-        if doom.at(Point.HALF_A_FILE):
-            write_bytes(self, bytes(data)[: len(data) // 2])
-            doom.strike()
-        return write_bytes(self, data)
+    def watched_open(path: Any, *arguments: Any, **options: Any) -> int:
+        descriptor = open_file(path, *arguments, **options)
+        if str(path).endswith(".tmp"):
+            temporary.add(descriptor)
+        return descriptor
+
+    def watched_write(descriptor: int, data: Any) -> int:
+        if descriptor in temporary:
+            temporary.discard(descriptor)
+            if doom.at(Point.HALF_A_FILE):
+                write(descriptor, bytes(data)[: len(data) // 2])
+                doom.strike()
+        return write(descriptor, data)
 
     def watched_replace(self: Path, target: Any) -> Path:
         doom.at(Point.BEFORE_RENAME)
@@ -105,7 +114,8 @@ def _watch_files(doom: Doom) -> None:
         doom.at(Point.AFTER_RENAME)
         return moved
 
-    Path.write_bytes = watched_write  # type: ignore[method-assign]
+    os.open = watched_open
+    os.write = watched_write
     Path.replace = watched_replace  # type: ignore[method-assign,assignment]
 
 
