@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, Protocol
 
 from marketeer.domain.approval import Approval, ApprovalStatus
+from marketeer.domain.budget import MonthBudget
 from marketeer.domain.document import Document
 from marketeer.domain.goal import Goal
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
-from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend
+from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
 from marketeer.domain.plan import Pipeline
 from marketeer.domain.review import Review
 from marketeer.domain.skill import Skill, SkillInfo
@@ -149,8 +151,10 @@ class Store(Protocol):
 
     # -- money -----------------------------------------------------------------------------------------------
 
-    async def reserve(self, reservation: Reservation, caps: Caps) -> Refused | None:
-        """Hold the amount against month, goal and task in one conditional update, or say which cap refuses.
+    async def reserve(self, reservation: Reservation) -> Refused | None:
+        """Hold the amount against month, goal and task in one conditional update, or say which cap refuses: the month's
+        level or cap first, then the goal's, then the task's, all as stored at that instant. Where no cap was ever set
+        for a month, nothing may be spent.
 
         A rehearsal's reservation is never refused and never counts in the month."""
         ...
@@ -183,6 +187,37 @@ class Store(Protocol):
     async def goal_bill(self, goal_id: str) -> GoalBill: ...
 
     async def month_spend(self, month: str) -> Spend: ...
+
+    async def month_bill(self, month: str) -> MonthBill:
+        """Each cut dearest first, days in their order."""
+        ...
+
+    async def month_budget(self, month: str) -> MonthBudget | None:
+        """None when no cap was ever set. A month that has none yet takes over the base of the one before."""
+        ...
+
+    async def set_month_cap(self, month: str, base_usd: Decimal, *, who: str, now: datetime) -> bool:
+        """From this month on; its raises stay. Journaled, unless it is that already: then False.
+
+        Whatever sets or raises a cap, and whatever settles, also journals each level that is reached: once for each
+        month, cap and level, whoever does it."""
+        ...
+
+    async def raise_month_cap(self, month: str, by_usd: Decimal, *, who: str, now: datetime) -> MonthBudget:
+        """This month only; journaled."""
+        ...
+
+    async def real_calls(self, *, after: int, limit: int) -> Sequence[tuple[int, Call]]:
+        """(place, call) of the ledger without rehearsals, from behind a place, in the order of booking."""
+        ...
+
+    async def skill_costs(self, skill: str, *, limit: int) -> Sequence[TaskCost]:
+        """Of this skill's newest approved tasks, rehearsals left out."""
+        ...
+
+    async def forecast_errors(self, *, limit: int) -> Sequence[tuple[Decimal, Decimal]]:
+        """(expected, real) cost in US dollars of the newest completed goals, rehearsals left out."""
+        ...
 
     # -- documents -------------------------------------------------------------------------------------------
 

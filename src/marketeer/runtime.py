@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -22,8 +23,9 @@ from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.system_clock import SystemClock, machine_zone
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.domain.approval import Decision
+from marketeer.domain.budget import MonthBudget, month_key
 from marketeer.domain.errors import ConfigurationError, UsageError, WorkspaceBusy
-from marketeer.domain.outcome import CancelAsked, Decided, PauseAsked, RedoAsked, UnpauseAsked
+from marketeer.domain.outcome import BudgetLooked, CancelAsked, Decided, PauseAsked, RedoAsked, UnpauseAsked
 from marketeer.domain.usage import Tier
 from marketeer.domain.work import Scope
 from marketeer.masking import Masking
@@ -40,6 +42,7 @@ if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.engine.session import Session
     from marketeer.settings import Settings
 
+ALL_GOALS = 1_000_000
 NO_KEY = (
     "no ANTHROPIC_API_KEY: set it (or ANTHROPIC_API_KEY_FILE) to work with Claude, "
     "or add --rehearse to run offline and free"
@@ -195,6 +198,8 @@ class Office:
     async def submit(self, submission: Submission) -> Goal:
         from marketeer.engine.submit import submit
 
+        if not submission.rehearsal:
+            await self.adopt_month_cap()
         return await submit(submission, store=self.store, team=self.team, clock=self.clock, progress=self.progress)
 
     async def decide(self, approval_id: str, decision: Decision, *, note: str | None, by: str) -> Goal:
@@ -216,6 +221,33 @@ class Office:
         await self.progress.apply(task.goal_id, RedoAsked(task_id=task.task_id, note=note, by=by))
         return await self.store.goal(task.goal_id)
 
+    # -- money -----------------------------------------------------------------------------------------------
+
+    async def adopt_month_cap(self) -> None:
+        """BUDGET_MONTHLY is the cap for every process from now on, where it is set; where it is not, the one that is
+        stored stays."""
+        month = month_key(self.clock.now())
+        known = await self.store.month_budget(month)
+        wanted = self.settings.budget_monthly
+        if known is not None and (not self.settings.sets_month_cap or known.base_usd == wanted):
+            return
+        who = "BUDGET_MONTHLY" if self.settings.sets_month_cap else "marketeer"
+        if await self.store.set_month_cap(month, wanted, who=who, now=self.clock.now()):
+            await self._look_for_money()
+
+    async def raise_month_cap(self, by_usd: Decimal, *, by: str) -> MonthBudget:
+        """This month only; what waited for its money goes on, in whatever process works here."""
+        now = self.clock.now()
+        await self.adopt_month_cap()
+        budget = await self.store.raise_month_cap(month_key(now), by_usd, who=by, now=now)
+        await self._look_for_money()
+        return budget
+
+    async def _look_for_money(self) -> None:
+        for goal in await self.store.goals(limit=ALL_GOALS, unfinished_only=True):
+            if not goal.rehearsal:
+                await self.progress.apply(goal.goal_id, BudgetLooked())
+
     # -- work ------------------------------------------------------------------------------------------------
 
     async def work(
@@ -235,6 +267,8 @@ class Office:
                 goal_ids=None if goal_id is None else frozenset({goal_id}),
                 rehearsals_only=rehearsals_only or not self.has_model,
             )
+            if not scope.rehearsals_only:
+                await self.adopt_month_cap()
             session = self._session(stack, scope)
             if on_session is not None:
                 on_session(session)
@@ -271,7 +305,6 @@ class Office:
             self.doorbell,
             api=api,
             owner=owner,
-            month_cap_usd=settings.budget_monthly,
             tracer=self._tracer,
         )
         executor = Executor(

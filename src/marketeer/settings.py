@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     workspace_dir: Path = _setting(Path("workspace"), "Folder with your context, outputs and database.", "a path")
     budget_monthly: Decimal = _setting(
         Decimal(100),
-        "Hard limit for a calendar month, in US dollars. 0 forbids every paid call.",
+        "Hard limit for a calendar month, in US dollars, kept in the workspace. 0 forbids every paid call.",
         "an amount in US dollars from 0 to 1000000, with at most 6 decimals",
         ge=0,
         le=1_000_000,
@@ -163,6 +163,11 @@ class Settings(BaseSettings):
     def logs_asked_for(self) -> bool:
         """Whether somebody set a log level or format, rather than nobody any."""
         return bool({"log_level", "log_format"} & self.model_fields_set)
+
+    @property
+    def sets_month_cap(self) -> bool:
+        """Whether somebody set BUDGET_MONTHLY, rather than nobody any."""
+        return "budget_monthly" in self.model_fields_set
 
     def redis_address(self) -> str | None:
         """One address for the Redis that is configured, None when there is none."""

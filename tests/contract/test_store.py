@@ -12,6 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,16 +22,17 @@ from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.domain.advance import advance, begin
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
+from marketeer.domain.budget import BUDGET_JOURNAL, TASK_CAP_USD, BudgetLevel
 from marketeer.domain.document import Author, DocumentKind
 from marketeer.domain.errors import ConfigurationError, Conflict, StoreUnavailable, UsageError
 from marketeer.domain.goal import Goal, Priority
-from marketeer.domain.ledger import Caps, Refused, Reservation, Spend
+from marketeer.domain.ledger import Refused, Reservation, Spend
 from marketeer.domain.outcome import HandedBack, Looked, PauseAsked
 from marketeer.domain.plan import Gate
 from marketeer.domain.review import Review, Verdict
 from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import TaskStatus
-from marketeer.domain.usage import Usage
+from marketeer.domain.usage import MICRO, Usage
 from marketeer.domain.work import Scope, WorkItem, WorkKind, WorkState
 from marketeer.ports import Store
 from marketeer.testing import FakeClock
@@ -437,43 +439,187 @@ async def test_learnings_are_read_newest_first_and_real_ones_apart_from_rehearse
 # -- money -------------------------------------------------------------------------------------------------------
 
 
-def caps(month: str | None = None, goal: str | None = None, task: str | None = None) -> Caps:
-    month_usd, goal_usd, task_usd = (Decimal(value) if value else None for value in (month, goal, task))
-    return Caps(month_usd=month_usd, goal_usd=goal_usd, task_usd=task_usd)
+async def allow(store: Store, usd: str, month: str = MONTH) -> None:
+    """So much may be spent from this month on."""
+    await store.set_month_cap(month, Decimal(usd), who="ada", now=NOW)
 
 
 @pytest.mark.parametrize(
-    ("limits", "scope"), [(caps("1.5"), "month"), (caps("9", "1.5"), "goal"), (caps(task="1.5"), "task")]
+    ("month", "goal", "scope", "cap"),
+    [
+        ("4.5", "9", "month", "4.5"),
+        ("45", "4.5", "goal", "4.5"),
+        ("45", None, "goal", "4.5"),
+        ("99", None, "task", "5"),
+    ],
+    ids=["month", "goal", "a tenth of the month", "task"],
 )
 async def test_a_reservation_that_would_pass_a_cap_is_refused_and_says_which(
-    store: Store, limits: Caps, scope: str
+    store: Store, month: str, goal: str | None, scope: str, cap: str
 ) -> None:
-    await new_goal(store)
-    assert await store.reserve(a_reservation("one", "1"), limits) is None
-    refused = await store.reserve(a_reservation("two", "0.500001"), limits)
-    assert refused == Refused(scope=scope, cap_usd=Decimal("1.5"), settled_usd=Decimal(0), reserved_usd=Decimal(1))
+    await new_goal(store, a_goal(budget_usd=Decimal(goal) if goal else None))
+    await allow(store, month)
+    cap_usd = Decimal(cap)
+    assert await store.reserve(a_reservation("one", "4")) is None
+    refused = await store.reserve(a_reservation("two", str(cap_usd - 4 + MICRO)))
+    assert refused == Refused(scope=scope, cap_usd=cap_usd, settled_usd=Decimal(0), reserved_usd=Decimal(4))
     assert refused.in_flight
-    assert await store.reserve(a_reservation("three", "0.5"), limits) is None, "a cap may be reached exactly"
+    assert await store.reserve(a_reservation("three", str(cap_usd - 4))) is None, "a cap may be reached exactly"
+
+
+async def test_when_several_caps_refuse_the_month_is_named_first_and_then_the_goal(store: Store) -> None:
+    await new_goal(store, a_goal(budget_usd=Decimal(2)))
+    await allow(store, "8")
+    refusals = [await store.reserve(a_reservation("call", usd)) for usd in ("9", "6", "2")]
+    assert [refused and refused.scope for refused in refusals] == ["month", "goal", None]
 
 
 async def test_another_month_goal_and_task_have_caps_of_their_own(store: Store) -> None:
     await new_goal(store)
-    await new_goal(store, a_goal("other-goal"))
-    limits = caps("3", "2", "1")
-    assert await store.reserve(a_reservation("1"), limits) is None
-    assert await store.reserve(a_reservation("2", task_id="t-2"), limits) is None
-    assert await store.reserve(a_reservation("3", task_id="t-3", goal_id="other-goal"), limits) is None
-    late = a_reservation("4", task_id="t-4", goal_id="other-goal", reserved_at=NOW + timedelta(days=20))
-    assert await store.reserve(late, limits) is None
+    await new_goal(store, a_goal("other-goal", budget_usd=Decimal(9)))
+    await allow(store, "20")
+    assert await store.reserve(a_reservation("1")) is None
+    assert await store.reserve(a_reservation("2", "4", task_id="t-2", goal_id="other-goal")) is None
+    assert await store.reserve(a_reservation("3", "5", task_id="t-3", goal_id="other-goal")) is None
+    late = a_reservation("4", task_id="t-4", reserved_at=NOW + timedelta(days=20))
+    assert await store.reserve(late) is None
     assert (await store.month_spend("2026-12")).reserved_usd == Decimal(1)
+
+
+async def test_where_no_cap_was_ever_set_nothing_may_be_spent(store: Store) -> None:
+    await new_goal(store)
+    refused = await store.reserve(a_reservation(usd="0.000001"))
+    assert refused is not None
+    assert (refused.scope, refused.cap_usd, refused.in_flight) == ("month", 0, False)
+
+
+async def test_a_cap_of_nothing_allows_nothing(store: Store) -> None:
+    await new_goal(store)
+    await allow(store, "0")
+    refused = await store.reserve(a_reservation(usd="0.000001"))
+    assert refused is not None
+    assert refused.level is BudgetLevel.EXHAUSTED
+
+
+# -- the month's cap and level -----------------------------------------------------------------------------------
+
+
+async def spent(store: Store, call_id: str, usd: str, **fields: Any) -> None:
+    await store.settle(a_call(a_reservation(call_id, usd, **fields), usd))
+
+
+async def budget_journal(store: Store) -> list[tuple[str, object]]:
+    entries = await store.journal(goal_id=BUDGET_JOURNAL)
+    return [(entry.what, entry.data.get("at") or entry.data.get("base_usd")) for entry in entries]
+
+
+async def test_a_cap_holds_from_its_month_on_and_a_raise_for_its_month_only(store: Store) -> None:
+    assert await store.month_budget(MONTH) is None
+    await allow(store, "10")
+    raised = await store.raise_month_cap(MONTH, Decimal(5), who="ada", now=NOW)
+    months = {month: await store.month_budget(month) for month in ("2026-10", MONTH, "2026-12")}
+    assert {month: budget and budget.cap_usd for month, budget in months.items()} == {
+        "2026-10": 10,  # the clock went back
+        MONTH: 15,
+        "2026-12": 10,
+    }
+    assert raised == months[MONTH]
+
+
+async def test_setting_the_cap_that_holds_already_changes_and_says_nothing(store: Store) -> None:
+    assert await store.set_month_cap(MONTH, Decimal(10), who="ada", now=NOW)
+    assert not await store.set_month_cap(MONTH, Decimal("10.00"), who="bob", now=NOW)
+    assert not await store.set_month_cap("2026-12", Decimal(10), who="bob", now=NOW)
+    assert await budget_journal(store) == [("budget_set", "10.000000")]
+
+
+async def test_each_level_is_journaled_once_when_settled_spend_reaches_it(store: Store) -> None:
+    await new_goal(store)
+    await allow(store, "100")
+    for n, usd in enumerate(["79.999999", "0.000001", "9", "1", "5", "0.5", "4.5", "3"]):
+        await spent(store, f"call-{n}", usd)
+    assert await budget_journal(store) == [
+        ("budget_set", "100.000000"),
+        ("budget_warning", "80%"),
+        ("budget_warning", "90%"),
+        ("budget_critical", "95%"),
+        ("budget_critical", "100%"),
+    ]
+
+
+async def test_one_call_that_crosses_several_levels_journals_each(store: Store) -> None:
+    await new_goal(store)
+    await allow(store, "10")
+    await spent(store, "call", "9.6")
+    assert [at for _, at in (await budget_journal(store))[1:]] == ["80%", "90%", "95%"]
+
+
+async def test_a_level_is_not_journaled_again_after_a_smaller_bill_or_in_another_process(path: Path) -> None:
+    first, second = await opened(path), await opened(path)
+    await new_goal(first)
+    await allow(first, "10")
+    held = a_reservation("lost", "8", task_id=None, goal_id="rich-goal")
+    await new_goal(first, a_goal("rich-goal", budget_usd=Decimal(9)))
+    assert await first.reserve(held) is None
+    await first.book_orphans(owner_not="another", now=NOW)
+    await second.settle(a_call(held, "1"))
+    await spent(second, "more", "7.5")
+    assert [at for _, at in (await budget_journal(second))[1:]] == ["80%"]
+    await first.close()
+    await second.close()
+
+
+async def test_a_raised_cap_and_a_new_month_make_every_level_new(store: Store) -> None:
+    await new_goal(store)
+    await allow(store, "10")
+    await spent(store, "a", "9")
+    await store.raise_month_cap(MONTH, Decimal(10), who="ada", now=NOW)
+    await spent(store, "b", "7")
+    await spent(store, "c", "8", reserved_at=NOW + timedelta(days=20))
+    assert await budget_journal(store) == [
+        ("budget_set", "10.000000"),
+        ("budget_warning", "80%"),
+        ("budget_warning", "90%"),
+        ("budget_raised", "10.000000"),
+        ("budget_warning", "80%"),
+        ("budget_warning", "80%"),
+    ]
+
+
+async def test_a_cap_lowered_below_what_is_spent_says_so_at_once(store: Store) -> None:
+    await new_goal(store)
+    await allow(store, "100")
+    await spent(store, "a", "9")
+    await allow(store, "9.2")
+    assert [at for _, at in (await budget_journal(store))[1:]] == ["9.200000", "80%", "90%", "95%"]
+
+
+@pytest.mark.parametrize(
+    ("settled", "runs"),
+    [("7.9", "P0 P1 P2 P3"), ("8", "P0 P1 P2"), ("9", "P0 P1"), ("9.5", "P0"), ("10", "")],
+)
+async def test_a_level_refuses_what_is_less_urgent_whatever_it_costs(store: Store, settled: str, runs: str) -> None:
+    await new_goal(store, a_goal(budget_usd=Decimal(99)))
+    await allow(store, "10")
+    await spent(store, "before", settled)
+    for priority in Priority:
+        held = a_reservation(f"call-{priority}", "0.000001", priority=priority, task_id="t-2")
+        refused = await store.reserve(held)
+        assert (refused is None) == (priority.value in runs)
+        if refused is not None:
+            assert (refused.scope, refused.in_flight) == ("month", False)
+
+
+# -- what was spent ----------------------------------------------------------------------------------------------
 
 
 async def test_settling_releases_the_reservation_and_books_the_cost_with_its_documents(store: Store) -> None:
     await new_goal(store)
     held = a_reservation(usd="1")
-    await store.reserve(held, caps())
+    await allow(store, "100")
+    assert await store.reserve(held) is None
     (document,) = await store.settle(a_call(held, "0.25"), [a_document()])
-    expected = Spend(settled_usd=Decimal("0.25"), calls=1, input_tokens=100, output_tokens=10)
+    expected = Spend(settled_usd=Decimal("0.25"), calls=1, input_tokens=100, output_tokens=10, latency_s=1.5)
     assert await store.month_spend(MONTH) == expected
     bill = await store.goal_bill(GOAL_ID)
     assert (bill.total, bill.by_task) == (expected, {task_id(1): expected})
@@ -484,7 +630,8 @@ async def test_settling_releases_the_reservation_and_books_the_cost_with_its_doc
 async def test_the_real_bill_replaces_an_estimate(store: Store) -> None:
     await new_goal(store)
     held = a_reservation(usd="1")
-    await store.reserve(held, caps())
+    await allow(store, "100")
+    assert await store.reserve(held) is None
     assert await store.book_orphans(owner_not="worker-1", now=NOW) == 0
     assert await store.book_orphans(owner_not="worker-2", now=NOW) == 1
     (estimate,) = await store.calls(GOAL_ID)
@@ -492,13 +639,14 @@ async def test_the_real_bill_replaces_an_estimate(store: Store) -> None:
     await store.settle(a_call(held, "0.25"))
     await store.settle(a_call(held, "0.25"))
     assert await store.month_spend(MONTH) == Spend(
-        settled_usd=Decimal("0.25"), calls=1, input_tokens=100, output_tokens=10
+        settled_usd=Decimal("0.25"), calls=1, input_tokens=100, output_tokens=10, latency_s=1.5
     )
 
 
 async def test_a_released_reservation_leaves_nothing_behind(store: Store) -> None:
     await new_goal(store)
-    await store.reserve(a_reservation(), caps())
+    await allow(store, "100")
+    assert await store.reserve(a_reservation()) is None
     await store.release("call-1")
     await store.release("call-1")
     assert await store.month_spend(MONTH) == Spend()
@@ -508,7 +656,7 @@ async def test_a_released_reservation_leaves_nothing_behind(store: Store) -> Non
 async def test_a_rehearsal_is_never_refused_and_not_in_the_month(store: Store) -> None:
     await new_goal(store, a_goal(rehearsal=True))
     held = a_reservation(usd="100", rehearsal=True)
-    assert await store.reserve(held, caps("1", "1", "1")) is None
+    assert await store.reserve(held) is None
     await store.settle(a_call(held, "50"))
     assert await store.month_spend(MONTH) == Spend()
     assert (await store.goal_bill(GOAL_ID)).total.settled_usd == Decimal(50)
@@ -536,17 +684,16 @@ amounts = st.integers(1, 3_000_000).map(lambda micros: Decimal(micros) / 1_000_0
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     wishes=st.lists(st.tuples(amounts, st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=25),
-    month=amounts,
-    goal=amounts,
-    task=amounts,
+    month=amounts.map(lambda usd: 5 * usd),
+    goal=st.none() | amounts.map(lambda usd: 4 * usd),
 )
 def test_no_cap_is_ever_passed_by_calls_that_run_at_once(
-    wishes: list[tuple[Decimal, int, int]], month: Decimal, goal: Decimal, task: Decimal
+    wishes: list[tuple[Decimal, int, int]], month: Decimal, goal: Decimal | None
 ) -> None:
-    limits = Caps(month_usd=month, goal_usd=goal, task_usd=task)
+    goal_cap = goal if goal is not None else month / 10
 
     async def buy(store: Store, held: Reservation, end: int) -> None:
-        if await store.reserve(held, limits) is None:
+        if await store.reserve(held) is None:
             match end:
                 case 0:
                     await store.release(held.call_id)
@@ -557,15 +704,16 @@ def test_no_cap_is_ever_passed_by_calls_that_run_at_once(
         bill = await store.goal_bill(GOAL_ID)
         sums = [
             (await store.month_spend(MONTH), month),
-            (bill.total, goal),
-            *((s, task) for s in bill.by_task.values()),
+            (bill.total, goal_cap),
+            *((s, TASK_CAP_USD) for s in bill.by_task.values()),
         ]
         assert all(spend.settled_usd + spend.reserved_usd <= cap for spend, cap in sums)
         assert all(spend.reserved_usd >= 0 for spend, _ in sums)
 
     async def play() -> None:
         store = await opened(None)
-        await new_goal(store)
+        await new_goal(store, a_goal(budget_usd=goal))
+        await allow(store, str(month))
         calls = [
             buy(store, a_reservation(f"call-{n}", str(usd), task_id=f"task-{which}"), end)
             for n, (usd, which, end) in enumerate(wishes)

@@ -17,7 +17,6 @@ import marketeer
 from marketeer.adapters.sqlite import pruning
 from marketeer.cli.keeping import age, size
 from marketeer.domain.errors import UsageError
-from marketeer.domain.ledger import Caps
 from marketeer.engine.executor import EARLIER_RUNS
 from tests.e2e.conftest import GOAL, Cli, wait_for_line
 from tests.e2e.harness import assert_nothing_lost_or_doubled
@@ -280,7 +279,7 @@ async def test_what_is_unfinished_young_unsettled_or_waited_for_stays(cli: Cli) 
         unsettled, waited_for, open_goal = [await desk.submit(office) for _ in range(3)]
         for goal in (unsettled, waited_for):
             await office.cancel(goal.goal_id, by="a test")
-        await office.store.reserve(a_reservation(goal_id=unsettled.goal_id), Caps())
+        await office.store.reserve(a_reservation(goal_id=unsettled.goal_id))
     make_old(workspace, founder.goal_id, unsettled.goal_id, waited_for.goal_id)
     (task,) = query(workspace, "SELECT * FROM tasks WHERE goal_id = ? LIMIT 1", founder.goal_id)
     _add_task(workspace, task, f"{waited_for.token}-09-x", waited_for.goal_id, depends_on="[]")

@@ -14,7 +14,7 @@ from marketeer.domain.advance import advance, begin
 from marketeer.domain.document import Author, Document, DocumentKind
 from marketeer.domain.errors import Conflict
 from marketeer.domain.goal import Goal
-from marketeer.domain.ledger import Caps, Reservation
+from marketeer.domain.ledger import Reservation
 from marketeer.domain.outcome import Claimed, PauseAsked
 from marketeer.domain.submission import Submission, new_goal
 from marketeer.domain.usage import Tier
@@ -32,7 +32,9 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 async def submitted(store: SqliteStore) -> Goal:
-    goal = new_goal(Submission(description="Plan the launch", rehearsal=False), token="abcdefgh", now=NOON)
+    goal = new_goal(
+        Submission(description="Plan the launch", rehearsal=False, budget_usd=Decimal(1)), token="abcdefgh", now=NOON
+    )
     change = begin(goal, NOON)
     await store.commit(change)
     return change.goal
@@ -117,9 +119,9 @@ async def test_money_is_held_before_it_is_spent(store: SqliteStore) -> None:
             reserved_at=NOON,
         )
 
-    one_dollar = Caps(month_usd=Decimal(1))
-    assert await store.reserve(call("first"), one_dollar) is None
-    refused = await store.reserve(call("second"), one_dollar)
+    await store.set_month_cap("2026-11", Decimal(1), who="ada", now=NOON)
+    assert await store.reserve(call("first")) is None
+    refused = await store.reserve(call("second"))
 
     assert refused is not None
     assert (refused.scope, refused.reserved_usd) == ("month", Decimal("0.60"))

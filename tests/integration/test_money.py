@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from marketeer.adapters.claude import ClaudeModel
+from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
+from marketeer.domain.budget import month_key
 from marketeer.domain.goal import Goal, GoalStatus
-from marketeer.domain.ledger import Caps, Refused, Reservation, month_key
+from marketeer.domain.ledger import Refused, Reservation
 from marketeer.domain.task import WAITS_FOR_BUDGET, TaskStatus
-from marketeer.engine import ledger as ledger_module
 from marketeer.ports import ModelRequest
 from marketeer.runtime import Office
 from marketeer.testing.answers import Asked, RehearsedAnswers
@@ -45,6 +46,8 @@ from tests.integration.desk import (
 
 SKILL = "analytics-tracking"
 CENT = Decimal("0.01")
+# So that it is not this goal's own budget that refuses.
+RICH = Decimal(1_000)
 
 
 def worst_case(request: ModelRequest) -> Decimal:
@@ -131,7 +134,7 @@ async def test_a_refused_raise_ends_the_goal_as_exhausted_with_what_was_finished
 async def test_a_tasks_own_limit_asks_and_a_raise_really_raises_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "DEFAULT_TASK_CAP_USD", CENT)
+    monkeypatch.setattr(ledger_sql, "TASK_CAP_USD", CENT)
     clerk = Clerk()
     async with an_office(tmp_path, clerk) as office:
         goal = await finish(office)
@@ -154,7 +157,7 @@ async def test_a_refused_raise_of_a_tasks_limit_fails_that_task_alone(
         amounts = {seen.skill: worst_case(seen.request) for seen in clerk.seen}
         dearest = max(amounts, key=lambda skill: amounts[skill])
         assert dearest != "social-content"
-        monkeypatch.setattr(ledger_module, "DEFAULT_TASK_CAP_USD", amounts[dearest] - CENT)
+        monkeypatch.setattr(ledger_sql, "TASK_CAP_USD", amounts[dearest] - CENT)
         goal = await finish(office, FAN)
         assert goal.status is GoalStatus.BLOCKED
         await office.decide(await _question(office, goal), Decision.REJECT, note=None, by="ada")
@@ -207,8 +210,8 @@ async def test_a_call_that_fits_once_another_has_settled_waits_for_it_and_goes_o
         refusals: list[Refused] = []
         reserve = office.store.reserve
 
-        async def watched(reservation: Reservation, caps: Caps) -> Refused | None:
-            refused = await reserve(reservation, caps)
+        async def watched(reservation: Reservation) -> Refused | None:
+            refused = await reserve(reservation)
             month = await office.store.month_spend("2026-11")
             assert month.settled_usd + month.reserved_usd <= cap
             refusals.extend([refused] if refused else [])
@@ -217,7 +220,7 @@ async def test_a_call_that_fits_once_another_has_settled_waits_for_it_and_goes_o
         office.store.reserve = watched  # type: ignore[method-assign]
         group = (SKILL, "seo-audit", "ab-test-setup")
         clerk.hold(*group)
-        goals = [await submit(office, FUNNEL), await submit(office, FUNNEL)]
+        goals = [await submit(office, FUNNEL, budget_usd=RICH) for _ in range(2)]
         async with at_work(office):
             while not refusals:
                 await office.clock.sleep(1)
@@ -235,13 +238,13 @@ async def test_a_call_that_waits_for_room_is_not_made_when_its_goal_is_cancelled
         asked: list[str] = []
         reserve = office.store.reserve
 
-        async def counted(reservation: Reservation, caps: Caps) -> Refused | None:
+        async def counted(reservation: Reservation) -> Refused | None:
             asked.append(reservation.goal_id)
-            return await reserve(reservation, caps)
+            return await reserve(reservation)
 
         office.store.reserve = counted  # type: ignore[method-assign]
         clerk.hold(SKILL)
-        first, second = await submit(office), await submit(office)
+        first, second = [await submit(office, budget_usd=RICH) for _ in range(2)]
         async with at_work(office):
             await clerk.busy_with(SKILL)
             while not {first.goal_id, second.goal_id} <= set(asked):
@@ -299,7 +302,7 @@ async def _spend_at_random(folder: Path, seed: int, answers: Answers) -> None:
             "marketeer_lease_s": 86_400,
         }
         async with an_office(folder, model, clock=QuickClock(400), **options) as office:
-            goals = [await submit(office, FUNNEL, budget_usd=goal_cap if first else None) for first in (True, False)]
+            goals = [await submit(office, FUNNEL, budget_usd=goal_cap if first else RICH) for first in (True, False)]
             await work(office)
             spend = await office.store.month_spend("2026-11")
             assert server.total_usd <= spend.settled_usd <= month, seed

@@ -7,6 +7,7 @@ import getpass
 import shlex
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -85,6 +86,12 @@ async def find_goal(store: Store, text: str) -> Goal:
             raise UsageError(msg)
         return newest[0]
     return await store.find_goal(text.strip())
+
+
+async def month_cap(store: Store, settings: Settings, month: str) -> Decimal:
+    """US dollars: the stored cap, or the one that the first real goal will store."""
+    budget = await store.month_budget(month)
+    return budget.cap_usd if budget is not None else settings.budget_monthly
 
 
 def user_name() -> str:

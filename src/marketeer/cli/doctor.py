@@ -17,11 +17,11 @@ import typer
 from marketeer.adapters.system_clock import SystemClock
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
-from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, run
+from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, month_cap, run
 from marketeer.cli.live_check import LEAST_BUDGET_USD, live_call
+from marketeer.domain.budget import month_key
 from marketeer.domain.document import CONTEXT_PATH
 from marketeer.domain.errors import MarketeerError
-from marketeer.domain.ledger import month_key
 from marketeer.domain.product_context import parse_context
 from marketeer.domain.usage import Tier, dollars
 from marketeer.runtime import load_workspace_team, open_reader
@@ -180,26 +180,27 @@ def _disk(call: Call) -> Iterator[Check]:
 
 async def _store(call: Call) -> AsyncIterator[Check]:
     """The database, and what it says of the month's money."""
-    budget = call.settings.budget_monthly
-    spent = Decimal(0)
+    budget, spent = call.settings.budget_monthly, Decimal(0)
     place = FileWorkspace(call.settings.workspace_dir)
     if place.exists:
         try:
-            spent = await _spent(call)
+            budget, spent = await _budget_and_spent(call)
         except MarketeerError as exc:
             yield Check(name="database", state=State.WRONG, found=str(exc))
             return
         yield Check(name="database", state=State.OK, found="opens and answers")
     left = f"{dollars(max(Decimal(0), budget - spent))} of {dollars(budget)} left this month"
-    remedy = "" if spent < budget else "raise BUDGET_MONTHLY, or wait for the next month"
+    remedy = "" if spent < budget else "raise it with `marketeer budget raise`, or wait for the next month"
     state = State.OK if spent < budget else State.MISSING
     yield Check(name="budget", state=state, found=left, remedy=remedy)
 
 
-async def _spent(call: Call) -> Decimal:
+async def _budget_and_spent(call: Call) -> tuple[Decimal, Decimal]:
+    """The month's cap, and what is spent or held of it."""
     async with open_reader(call.settings) as reader:
-        spend = await reader.store.month_spend(month_key(reader.clock.now()))
-        return spend.settled_usd + spend.reserved_usd
+        month = month_key(reader.clock.now())
+        spend = await reader.store.month_spend(month)
+        return await month_cap(reader.store, call.settings, month), spend.settled_usd + spend.reserved_usd
 
 
 def _others(call: Call) -> Iterator[Check]:
@@ -220,7 +221,9 @@ def _others(call: Call) -> Iterator[Check]:
 async def _live(call: Call) -> Check:
     place = FileWorkspace(call.settings.workspace_dir)
     try:
-        left = call.settings.budget_monthly - (await _spent(call) if place.exists else Decimal(0))
+        nothing_yet = (call.settings.budget_monthly, Decimal(0))
+        budget, spent = await _budget_and_spent(call) if place.exists else nothing_yet
+        left = min(budget, call.settings.budget_monthly) - spent
         if left < LEAST_BUDGET_USD:
             remedy = "raise BUDGET_MONTHLY"
             found = f"less than {dollars(LEAST_BUDGET_USD)} of the month's budget is left"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +11,12 @@ import typer
 from marketeer.adapters.system_clock import SystemClock
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, showing, text
-from marketeer.cli.common import Call, GoalArgument, JsonOption, WorkspaceOption, called, find_goal, run
+from marketeer.cli.common import Call, GoalArgument, JsonOption, WorkspaceOption, called, find_goal, month_cap, run
 from marketeer.cli.summary import questions
 from marketeer.domain.approval import Approval, ApprovalStatus
+from marketeer.domain.budget import month_key
 from marketeer.domain.goal import Goal
-from marketeer.domain.ledger import Spend, month_key
+from marketeer.domain.ledger import Spend
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.usage import dollars
 from marketeer.ports import Store
@@ -44,13 +46,14 @@ async def _status(call: Call, limit: int) -> dict[str, Any]:
     place.check()
     month = month_key(SystemClock().now())
     if not place.exists:
-        return _status_document([], [], _spend_dict(call, month, Spend()), None)
+        return _status_document([], [], _spend_dict(month, call.settings.budget_monthly, Spend()), None)
     async with open_reader(call.settings) as reader:
         store = reader.store
         goals = [await _goal_row(store, goal) for goal in await store.goals(limit=limit)]
         asked = await store.approvals(status=ApprovalStatus.OPEN)
         spend = await store.month_spend(month)
-        return _status_document(goals, asked, _spend_dict(call, month, spend), place.worker())
+        cap_usd = await month_cap(store, call.settings, month)
+        return _status_document(goals, asked, _spend_dict(month, cap_usd, spend), place.worker())
 
 
 def _status_document(
@@ -89,12 +92,12 @@ def _counts(task: Task) -> bool:
     return task.superseded_by is None and not (task.reason or "").startswith("skipped:")
 
 
-def _spend_dict(call: Call, month: str, spend: Spend) -> dict[str, Any]:
+def _spend_dict(month: str, cap_usd: Decimal, spend: Spend) -> dict[str, Any]:
     return {
         "month": month,
         "settled_usd": float(spend.settled_usd),
         "reserved_usd": float(spend.reserved_usd),
-        "budget_usd": float(call.settings.budget_monthly),
+        "budget_usd": float(cap_usd),
     }
 
 

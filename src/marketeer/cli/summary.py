@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marketeer.cli import text
-from marketeer.cli.common import Call
+from marketeer.cli.common import Call, month_cap
 from marketeer.domain.approval import Approval, ApprovalStatus, Decision
+from marketeer.domain.budget import month_key
 from marketeer.domain.follow_up import waits_for_budget
 from marketeer.domain.goal import Goal, GoalStatus
-from marketeer.domain.ledger import GoalBill, Spend, month_key
+from marketeer.domain.ledger import GoalBill, Spend
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.usage import dollars
 from marketeer.domain.work import Scope
@@ -48,7 +49,8 @@ async def gather(call: Call, store: Store, clock: Clock, goal_id: str) -> GoalFa
     goal = await store.goal(goal_id)
     now = clock.now()
     report = await store.document(goal.report_path) if goal.report_path else None
-    spend = await store.month_spend(month_key(now))
+    month = month_key(now)
+    spend = await store.month_spend(month)
     scope = Scope(goal_ids=frozenset({goal_id}))
     until = await store.next_due(now=now, scope=scope) if goal.status is GoalStatus.WAITING else None
     return GoalFacts(
@@ -58,7 +60,7 @@ async def gather(call: Call, store: Store, clock: Clock, goal_id: str) -> GoalFa
         questions=await store.approvals(status=ApprovalStatus.OPEN, goal_id=goal_id),
         report=report.content if report else "",
         duration_s=((goal.finished_at or now) - goal.created_at).total_seconds(),
-        month_line=f"{dollars(spend.settled_usd)} of {dollars(call.settings.budget_monthly)} spent",
+        month_line=f"{dollars(spend.settled_usd)} of {dollars(await month_cap(store, call.settings, month))} spent",
         until=f"{until.astimezone():%Y-%m-%d %H:%M}" if until else None,
     )
 
@@ -131,7 +133,8 @@ def _waiting_for_money(call: Call, facts: GoalFacts) -> list[str]:
     return [
         "",
         f"The month's budget does not allow the next call ({facts.month_line}); the work waits{until}.",
-        f"To go on sooner raise BUDGET_MONTHLY and run: {call.command(f'resume {facts.goal.goal_id}')}",
+        f"To go on sooner: {call.command('budget raise AMOUNT')}",
+        f"Then: {call.command(f'resume {facts.goal.goal_id}')}",
     ]
 
 

@@ -384,6 +384,11 @@ def _over_budget(draft: Draft, refused: OverBudget) -> None:
         return
     draft.close(item, WorkState.VOID)
     of_goal = refused.scope == "goal"
+    # What was only implied is fixed, so that a raise has something to add to.
+    if of_goal and draft.goal.budget_usd is None:
+        draft.set_goal(budget_usd=refused.cap_usd)
+    if not of_goal and task.budget_usd is None:
+        task = draft.edit(task, "task_budget_fixed", budget_usd=refused.cap_usd)
     asked = (a for a in draft.open_approvals() if a.kind is ApprovalKind.BUDGET and a.task_id is None)
     approval = next(asked, None) if of_goal else None
     if approval is None:

@@ -1,11 +1,22 @@
-"""Budget levels: how much of the month's cap is settled, and which tier that leaves."""
+"""The month's budget: its cap, the level that settled spend has reached, and what a level allows."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 
-from marketeer.domain.usage import Tier
+from marketeer.domain.goal import Priority
+from marketeer.domain.journal import JournalEntry
+from marketeer.domain.usage import MICRO, Tier, dollars
+
+# Of the month's cap, for a goal that was given no budget of its own.
+GOAL_SHARE = Decimal("0.1")
+TASK_CAP_USD = Decimal(5)
+# What happens to the month's money belongs to no goal.
+BUDGET_JOURNAL = "budget"
 
 
 class BudgetLevel(StrEnum):
@@ -15,24 +26,129 @@ class BudgetLevel(StrEnum):
     CRITICAL = "critical"
     EXHAUSTED = "exhausted"
 
+    @property
+    def rank(self) -> int:
+        """Rises with what is spent."""
+        return list(BudgetLevel).index(self)
 
-# Share of the month's cap from which a level holds.
-_FROM = (
-    (Decimal("1.00"), BudgetLevel.EXHAUSTED),
-    (Decimal("0.95"), BudgetLevel.CRITICAL),
-    (Decimal("0.90"), BudgetLevel.THROTTLE),
-    (Decimal("0.80"), BudgetLevel.WARNING),
-)
+    @property
+    def from_share(self) -> Decimal:
+        """The share of the month's cap from which it holds."""
+        return _FROM[self]
+
+
+_FROM = {
+    BudgetLevel.NORMAL: Decimal(0),
+    BudgetLevel.WARNING: Decimal("0.80"),
+    BudgetLevel.THROTTLE: Decimal("0.90"),
+    BudgetLevel.CRITICAL: Decimal("0.95"),
+    BudgetLevel.EXHAUSTED: Decimal("1.00"),
+}
+_RUNS = {
+    BudgetLevel.NORMAL: frozenset(Priority),
+    BudgetLevel.WARNING: frozenset({Priority.P0, Priority.P1, Priority.P2}),
+    BudgetLevel.THROTTLE: frozenset({Priority.P0, Priority.P1}),
+    BudgetLevel.CRITICAL: frozenset({Priority.P0}),
+    BudgetLevel.EXHAUSTED: frozenset[Priority](),
+}
+_EVENTS = {
+    BudgetLevel.WARNING: "budget_warning",
+    BudgetLevel.THROTTLE: "budget_warning",
+    BudgetLevel.CRITICAL: "budget_critical",
+    BudgetLevel.EXHAUSTED: "budget_critical",
+}
 
 
 def budget_level(*, settled_usd: Decimal, cap_usd: Decimal) -> BudgetLevel:
     """The level at this settled spend. A cap of 0 is exhausted: nothing may be spent."""
-    for share, level in _FROM:
-        if settled_usd >= cap_usd * share:
-            return level
-    return BudgetLevel.NORMAL
+    return next(level for level in reversed(BudgetLevel) if settled_usd >= cap_usd * level.from_share)
 
 
 def tier_at(level: BudgetLevel, wanted: Tier) -> Tier:
     """The tier a call is made at: the wanted one, or haiku when money is nearly gone."""
-    return Tier.HAIKU if level in (BudgetLevel.CRITICAL, BudgetLevel.EXHAUSTED) else wanted
+    return Tier.HAIKU if level.rank >= BudgetLevel.CRITICAL.rank else wanted
+
+
+def runs_at(level: BudgetLevel, priority: Priority) -> bool:
+    """Whether work of this priority goes on; what does not waits for the next month or a raise."""
+    return priority in _RUNS[level]
+
+
+def what_runs(level: BudgetLevel) -> str:
+    """In words, for people who wait."""
+    allowed = sorted(_RUNS[level])
+    return f"only {' and '.join(allowed)} goals go on" if allowed else "nothing goes on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthBudget:
+    """A month's cap in US dollars: what is set for every month, and what this one was raised by.
+
+    `announced` is the highest level that the journal has been told of under this cap.
+    """
+
+    month: str
+    base_usd: Decimal
+    raised_usd: Decimal = Decimal(0)
+    announced: BudgetLevel = BudgetLevel.NORMAL
+
+    @property
+    def cap_usd(self) -> Decimal:
+        return self.base_usd + self.raised_usd
+
+    def level(self, settled_usd: Decimal) -> BudgetLevel:
+        return budget_level(settled_usd=settled_usd, cap_usd=self.cap_usd)
+
+    @property
+    def goal_cap_usd(self) -> Decimal:
+        """For a goal that was given no budget of its own."""
+        return (self.cap_usd * GOAL_SHARE).quantize(MICRO, rounding=ROUND_DOWN)
+
+
+def crossed(budget: MonthBudget, settled_usd: Decimal) -> Sequence[BudgetLevel]:
+    """The levels reached that the journal does not know of yet, lowest first."""
+    reached = budget.level(settled_usd)
+    return [level for level in BudgetLevel if budget.announced.rank < level.rank <= reached.rank]
+
+
+def crossing_entry(budget: MonthBudget, level: BudgetLevel, settled_usd: Decimal, now: datetime) -> JournalEntry:
+    """What the journal is told, once for each month, cap and level."""
+    share = f"{level.from_share:.0%}"
+    why = f"{dollars(settled_usd)} of {dollars(budget.cap_usd)} spent in {budget.month}: {what_runs(level)}"
+    return JournalEntry(
+        goal_id=BUDGET_JOURNAL,
+        at=now,
+        what=_EVENTS[level],
+        why=why,
+        data={"month": budget.month, "level": level.value, "at": share, "settled_usd": str(settled_usd)},
+    )
+
+
+def cap_entry(before: MonthBudget | None, after: MonthBudget, *, who: str, now: datetime) -> JournalEntry:
+    """What the journal is told when a cap is set or raised."""
+    raised = before is not None and after.raised_usd != before.raised_usd
+    was = f" (it was {dollars(before.cap_usd)})" if before is not None else ""
+    return JournalEntry(
+        goal_id=BUDGET_JOURNAL,
+        at=now,
+        what="budget_raised" if raised else "budget_set",
+        who=who,
+        why=f"{dollars(after.cap_usd)} for {after.month}{was}",
+        data={
+            "month": after.month,
+            "base_usd": str(after.base_usd.quantize(MICRO)),
+            "raised_usd": str(after.raised_usd.quantize(MICRO)),
+        },
+    )
+
+
+def month_key(at: datetime) -> str:
+    """The UTC calendar month a call belongs to, `2026-11`."""
+    return f"{at.astimezone(UTC):%Y-%m}"
+
+
+def next_month(now: datetime) -> datetime:
+    """The first instant of the next UTC calendar month."""
+    utc = now.astimezone(UTC)
+    year, month = (utc.year + 1, 1) if utc.month == 12 else (utc.year, utc.month + 1)
+    return datetime(year, month, 1, tzinfo=UTC)

@@ -54,7 +54,12 @@ def _decide_budget(draft: Draft, approval: Approval, decided: Decided) -> None:
         draft.set_goal(budget_usd=raised)
         draft.note("budget_raised", budget_usd=str(raised))
     for task in waiting:
-        requeue(draft, task)
+        if approval.task_id is None:
+            requeue(draft, task)
+            continue
+        raised = (task.budget_usd or Decimal(0)) + amount
+        draft.note("budget_raised", task_id=task.task_id, budget_usd=str(raised))
+        requeue(draft, task, budget_usd=raised)
 
 
 def _decide_task(draft: Draft, approval: Approval, decided: Decided) -> None:

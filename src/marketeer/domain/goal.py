@@ -88,7 +88,8 @@ class Goal:
 
     `category` and `pipeline` are what the user asked for while `planning`, and what was chosen afterwards.
     `continues_when` names the outside event after which a new goal goes on, when the plan ends before one.
-    `finished_at` is set exactly while the status is final. Times are aware UTC; money is US dollars.
+    `finished_at` is set exactly while the status is final. Times are aware UTC; money is US dollars. `budget_usd` None
+    means a tenth of the month's. The forecast is the one made with the plan, None before and for a rehearsal.
     """
 
     goal_id: str
@@ -112,6 +113,10 @@ class Goal:
     report_path: str | None = None
     finished_at: datetime | None = None
     version: int = 0
+    forecast_low_usd: Decimal | None = None
+    forecast_usd: Decimal | None = None
+    forecast_high_usd: Decimal | None = None
+    forecast_s: float | None = None
 
     @property
     def token(self) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from marketeer.domain.budget import BudgetLevel
+from marketeer.domain.goal import Priority
 from marketeer.domain.usage import Tier, Usage
 from marketeer.domain.work import WorkKind
 
@@ -27,36 +29,32 @@ class Reservation:
     rehearsal: bool
     owner: str
     reserved_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
-    """Spending limits in US dollars. None means this scope has no limit; 0 means nothing may be spent."""
-
-    month_usd: Decimal | None = None
-    goal_usd: Decimal | None = None
-    task_usd: Decimal | None = None
+    priority: Priority = Priority.P1
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """Which cap a reservation would have passed, the month named first. `in_flight` tells whether calls now
-    running may still make room."""
+    running may still make room. `level` is set when it is not the sum that refuses, but the month's budget level."""
 
     scope: str
     cap_usd: Decimal
     settled_usd: Decimal
     reserved_usd: Decimal
+    level: BudgetLevel | None = None
 
     @property
     def in_flight(self) -> bool:
-        return self.reserved_usd > 0
+        return self.level is None and self.reserved_usd > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One row of the ledger. `estimated` marks a call whose real usage is not known; `cost_usd` is then its
-    reservation. A rehearsal's cost is what it would have cost. `latency_s` is seconds."""
+    reservation. A rehearsal's cost is what it would have cost. `saved_usd` is what the prompt cache has spared, less
+    than 0 when writing it cost more than reading brought. `latency_s` is seconds; `attempt` counts the calls of a work
+    item."""
 
     call_id: str
     goal_id: str
@@ -75,17 +73,44 @@ class Call:
     estimated: bool
     reserved_at: datetime
     settled_at: datetime
+    attempt: int = 1
+    saved_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """Running totals of one month, goal or task."""
+    """Running totals of a month, a goal, a task, or a part of a month. `estimated_usd` is the share of `settled_usd`
+    that nobody knows exactly; `latency_s` adds up over all calls."""
 
     settled_usd: Decimal = Decimal(0)
     reserved_usd: Decimal = Decimal(0)
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    estimated_usd: Decimal = Decimal(0)
+    saved_usd: Decimal = Decimal(0)
+    latency_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthBill:
+    """A month's real spend: in total, and cut by UTC day, goal, skill, model and kind. Each cut adds up to the total.
+    What was done for no skill is under the empty name."""
+
+    total: Spend
+    by_day: Mapping[str, Spend]
+    by_goal: Mapping[str, Spend]
+    by_skill: Mapping[str, Spend]
+    by_model: Mapping[str, Spend]
+    by_kind: Mapping[str, Spend]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCost:
+    """What one approved task has come to, over all its calls."""
+
+    cost_usd: Decimal
+    latency_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +119,6 @@ class GoalBill:
 
     total: Spend
     by_task: Mapping[str, Spend]
-
-
-def month_key(at: datetime) -> str:
-    """The UTC calendar month a call belongs to, `2026-11`."""
-    return f"{at:%Y-%m}"
 
 
 def estimate(reservation: Reservation, now: datetime) -> Call:
@@ -121,4 +141,5 @@ def estimate(reservation: Reservation, now: datetime) -> Call:
         estimated=True,
         reserved_at=reservation.reserved_at,
         settled_at=now,
+        attempt=reservation.attempt,
     )

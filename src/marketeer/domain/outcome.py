@@ -89,13 +89,15 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverBudget:
-    """A cap refused the next call. `until` is when the month's cap turns; `ask_usd` what would be enough."""
+    """A cap refused the next call. `until` is when the month's cap turns; `ask_usd` what would be enough
+    beyond `cap_usd`."""
 
     item: ItemRef
     scope: str
     reason: str
     until: datetime | None = None
     ask_usd: Decimal | None = None
+    cap_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

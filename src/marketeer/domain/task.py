@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from marketeer.domain.errors import MarketeerError
@@ -109,7 +110,7 @@ class Task:
     skill whose approved output must ask for this task, else it is skipped. `latest` are skills whose newest
     approved output from earlier goals is read. `feedback` is what the last review or human asked to change.
     `reason` says why a task is blocked, deferred, failed or cancelled; `waits_for` is then the approval id it waits
-    for, WAITS_FOR_BUDGET or WAITS_FOR_API.
+    for, WAITS_FOR_BUDGET or WAITS_FOR_API. `budget_usd` None means the usual limit of a task.
     """
 
     task_id: str
@@ -141,3 +142,4 @@ class Task:
     created_at: datetime
     attempted_at: datetime | None = None
     finished_at: datetime | None = None
+    budget_usd: Decimal | None = None

@@ -184,6 +184,7 @@ class Executor:
             item=item,
             skill=task.skill,
             tier=tier,
+            attempt=attempt,
             to_documents=to_documents,
             settle=partial(recording.settle, warnings),
             on_text=lambda characters: self._progress_of(task.task_id, characters),

@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from functools import partial
 
-from marketeer.domain.approval import ApprovalKind, ApprovalStatus
-from marketeer.domain.budget import budget_level, tier_at
+from marketeer.domain.budget import BudgetLevel, month_key, next_month, runs_at, tier_at, what_runs
 from marketeer.domain.document import Document
 from marketeer.domain.errors import (
     ApiUnavailable,
@@ -22,7 +21,7 @@ from marketeer.domain.errors import (
     StoreUnavailable,
 )
 from marketeer.domain.goal import Goal
-from marketeer.domain.ledger import Call, Caps, Refused, Reservation, estimate, month_key
+from marketeer.domain.ledger import Call, Refused, Reservation, estimate
 from marketeer.domain.usage import CENT, Tier, Usage, dollars
 from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
@@ -30,8 +29,8 @@ from marketeer.engine.patience import keep_trying
 from marketeer.logs import get_logger
 from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest, ModelResponse, Store, Tracer
 
-DEFAULT_TASK_CAP_USD = Decimal(5)
-SETTLEMENT_LOOK_S = 5.0
+# Settlements ring. This is only for one whose ring was lost with the process that would have rung.
+LOST_RING_S = 60.0
 
 Settle = Callable[[Call, Sequence[Document]], Awaitable[Sequence[Document]]]
 
@@ -68,16 +67,7 @@ class CapReached(BudgetExceeded):
     """A refused reservation, with what the next decision needs. Money is US dollars."""
 
     def __init__(self, refused: Refused, *, ask_usd: Decimal, until: datetime | None) -> None:
-        what = {
-            "month": "this month's budget",
-            "goal": "this goal's budget",
-            "task": "this task's limit",
-        }[refused.scope]
-        message = (
-            f"the next call may cost up to {dollars(ask_usd)}, but {what} of {dollars(refused.cap_usd)} has "
-            f"{dollars(refused.settled_usd)} spent and {dollars(refused.reserved_usd)} reserved"
-        )
-        super().__init__(message, scope=refused.scope)
+        super().__init__(_message(refused, ask_usd), scope=refused.scope)
         self.refused = refused
         self.ask_usd = ask_usd
         self.until = until
@@ -95,7 +85,6 @@ class Ledger:
         *,
         api: ApiState,
         owner: str,
-        month_cap_usd: Decimal,
         tracer: Tracer,
     ) -> None:
         self._store = store
@@ -104,15 +93,30 @@ class Ledger:
         self._clock = clock
         self._doorbell = doorbell
         self._owner = owner
-        self._month_cap_usd = month_cap_usd
         self._api = api
 
     async def tier(self, wanted: Tier, goal: Goal) -> Tier:
-        """The tier the month's budget leaves for a call that wants this one."""
+        """The tier the month's budget leaves for a call that wants this one.
+
+        Raises CapReached when it leaves none to work of this priority, before anything is prepared.
+        """
         if goal.rehearsal:
             return wanted
-        spend = await self._store.month_spend(month_key(self._clock.now()))
-        return tier_at(budget_level(settled_usd=spend.settled_usd, cap_usd=self._month_cap_usd), wanted)
+        month = month_key(self._clock.now())
+        spend = await self._store.month_spend(month)
+        budget = await self._store.month_budget(month)
+        level = budget.level(spend.settled_usd) if budget is not None else BudgetLevel.EXHAUSTED
+        if not runs_at(level, goal.effective_priority):
+            cap_usd = budget.cap_usd if budget is not None else Decimal(0)
+            refused = Refused(
+                scope="month",
+                cap_usd=cap_usd,
+                settled_usd=spend.settled_usd,
+                reserved_usd=spend.reserved_usd,
+                level=level,
+            )
+            raise self._cap_reached(refused, ask_usd=Decimal(0))
+        return tier_at(level, wanted)
 
     async def buy(
         self,
@@ -122,6 +126,7 @@ class Ledger:
         item: WorkItem,
         skill: str | None,
         tier: Tier,
+        attempt: int = 1,
         to_documents: Callable[[ModelResponse], Sequence[Document]],
         settle: Settle | None = None,
         on_text: Callable[[int], None] | None = None,
@@ -133,12 +138,12 @@ class Ledger:
         booked whenever it may have been billed.
         """
         model = self._models.of(goal)
-        reservation = self._reservation(request, goal=goal, item=item, skill=skill, tier=tier)
+        reservation = self._reservation(request, goal=goal, item=item, skill=skill, tier=tier, attempt=attempt)
         try:
-            await self._reserve(reservation, goal)
+            await self._reserve(reservation)
         except asyncio.CancelledError:
             # The hold may still be carried out, for a call that will never be sent.
-            await asyncio.shield(self._store.release(request.call_id))
+            await asyncio.shield(self._release(request.call_id))
             raise
         log.info("call_started", call_id=request.call_id, model=request.model.model_id, skill=skill)
         try:
@@ -152,7 +157,7 @@ class Ledger:
         except MarketeerError as exc:
             if isinstance(exc, ApiUnavailable):
                 self._api.failed(item.work_item_id, rate_limited=exc.rate_limited)
-            await self._store.release(request.call_id)
+            await self._release(request.call_id)
             log.warning("call_failed", call_id=request.call_id, error=str(exc), error_type=type(exc).__name__)
             raise
         except BaseException:
@@ -171,23 +176,28 @@ class Ledger:
             ),
         )
 
-    async def _reserve(self, reservation: Reservation, goal: Goal) -> None:
-        caps = Caps(month_usd=self._month_cap_usd, goal_usd=goal.budget_usd, task_usd=DEFAULT_TASK_CAP_USD)
-        while (refused := await self._store.reserve(reservation, caps)) is not None:
-            granted_usd = await self._granted_usd(reservation) if refused.scope == "task" else Decimal(0)
-            if caps.task_usd != DEFAULT_TASK_CAP_USD + granted_usd and refused.scope == "task":
-                caps = replace(caps, task_usd=DEFAULT_TASK_CAP_USD + granted_usd)
-                continue
+    async def _reserve(self, reservation: Reservation) -> None:
+        """Hold the money. Waits while it is only held by calls in flight, which mostly settle at less."""
+        while True:
+            seen = self._doorbell.rings
+            refused = await self._store.reserve(reservation)
+            if refused is None:
+                return
             fits_later = refused.in_flight and refused.settled_usd + reservation.amount_usd <= refused.cap_usd
             if not fits_later:
-                break
-            # Calls in flight hold their worst case and settle at less: wait for one of them.
-            await self._doorbell.wait(self._doorbell.rings, SETTLEMENT_LOOK_S)
+                raise self._cap_reached(refused, ask_usd=reservation.amount_usd)
+            log.debug("call_waits_for_settlements", call_id=reservation.call_id, scope=refused.scope)
+            await self._doorbell.wait(seen, LOST_RING_S)
             await self._check_still_wanted(reservation)
-        if refused is None:
-            return
+
+    def _cap_reached(self, refused: Refused, *, ask_usd: Decimal) -> CapReached:
         until = next_month(self._clock.now()) if refused.scope == "month" else None
-        raise CapReached(refused, ask_usd=reservation.amount_usd.quantize(CENT, rounding=ROUND_UP), until=until)
+        return CapReached(refused, ask_usd=ask_usd.quantize(CENT, rounding=ROUND_UP), until=until)
+
+    async def _release(self, call_id: str) -> None:
+        """Whoever waits for room may have it now."""
+        await self._store.release(call_id)
+        self._doorbell.ring()
 
     async def _check_still_wanted(self, reservation: Reservation) -> None:
         """Raises StaleClaim when the goal was ended, or the item taken away, while its call waited for room."""
@@ -196,14 +206,8 @@ class Ledger:
             msg = f"{reservation.work_item_id!r} is no longer wanted: its goal was ended or its lease was lost"
             raise StaleClaim(msg)
 
-    async def _granted_usd(self, reservation: Reservation) -> Decimal:
-        """What humans have added to the task's own limit."""
-        approved = await self._store.approvals(status=ApprovalStatus.APPROVED, goal_id=reservation.goal_id)
-        raises = [a for a in approved if a.kind is ApprovalKind.BUDGET and a.task_id == reservation.task_id]
-        return sum((approval.amount_usd or Decimal(0) for approval in raises), Decimal(0))
-
     def _reservation(
-        self, request: ModelRequest, *, goal: Goal, item: WorkItem, skill: str | None, tier: Tier
+        self, request: ModelRequest, *, goal: Goal, item: WorkItem, skill: str | None, tier: Tier, attempt: int
     ) -> Reservation:
         amount = request.model.worst_case_usd(request.worst_case())
         return Reservation(
@@ -219,6 +223,8 @@ class Ledger:
             rehearsal=goal.rehearsal,
             owner=self._owner,
             reserved_at=self._clock.now(),
+            priority=goal.effective_priority,
+            attempt=attempt,
         )
 
     async def _settle(
@@ -238,7 +244,9 @@ class Ledger:
             request_id=response.request_id,
         )
         if response.usage is not None:
-            call = replace(call, cost_usd=request.model.cost_usd(usage), estimated=False)
+            cost_usd = request.model.cost_usd(usage)
+            saved_usd = request.model.uncached_usd(usage) - cost_usd
+            call = replace(call, cost_usd=cost_usd, saved_usd=saved_usd, estimated=False)
         stored = await settle(call, documents)
         self._doorbell.ring()
         log.info(
@@ -260,7 +268,18 @@ class Ledger:
         self._doorbell.ring()
 
 
-def next_month(now: datetime) -> datetime:
-    """The first instant of the next UTC calendar month."""
-    year, month = (now.year + 1, 1) if now.month == 12 else (now.year, now.month + 1)
-    return datetime(year, month, 1, tzinfo=UTC)
+def _message(refused: Refused, ask_usd: Decimal) -> str:
+    if refused.level is not None:
+        return (
+            f"{dollars(refused.settled_usd)} of this month's budget of {dollars(refused.cap_usd)} is spent: "
+            f"{what_runs(refused.level)} until the next month or a raise"
+        )
+    what = {
+        "month": "this month's budget",
+        "goal": "this goal's budget",
+        "task": "this task's limit",
+    }[refused.scope]
+    return (
+        f"the next call may cost up to {dollars(ask_usd)}, but {what} of {dollars(refused.cap_usd)} has "
+        f"{dollars(refused.settled_usd)} spent and {dollars(refused.reserved_usd)} reserved"
+    )

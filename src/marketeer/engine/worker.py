@@ -267,7 +267,14 @@ class Worker:
                 log.warning("claim_stale", error=str(exc))
                 return None
             case CapReached():
-                return OverBudget(item=ref, scope=exc.scope, reason=said, until=exc.until, ask_usd=exc.ask_usd)
+                return OverBudget(
+                    item=ref,
+                    scope=exc.scope,
+                    reason=said,
+                    until=exc.until,
+                    ask_usd=exc.ask_usd,
+                    cap_usd=exc.refused.cap_usd,
+                )
             case UsageError():
                 log.warning("stopped_by_configuration", error=str(exc))
                 self.stop(exc)

@@ -81,9 +81,13 @@ def write_change(connection: sqlite3.Connection, change: Change) -> None:
         connection.execute(_PUT_APPROVAL, APPROVALS.values(approval))
     for learning in change.learnings:
         connection.execute(_PUT_LEARNING, LEARNINGS.values(learning))
-    if change.entries:
-        entries = [value for entry in change.entries for value in _entry_values(entry)]
-        connection.execute(_many(_INSERT_ENTRY, len(change.entries)), entries)
+    add_entries(connection, change.entries)
+
+
+def add_entries(connection: sqlite3.Connection, entries: Sequence[JournalEntry]) -> None:
+    if entries:
+        values = [value for entry in entries for value in _entry_values(entry)]
+        connection.execute(_many(_INSERT_ENTRY, len(entries)), values)
 
 
 def _write_goal(connection: sqlite3.Connection, change: Change) -> None:

@@ -1,60 +1,99 @@
-"""Money: reservations, calls and the running sums per month, goal and task."""
+"""Money in: reservations, calls, and the running sums that follow from them."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from marketeer.adapters.sqlite.codec import Codec, dollars, micros
+from marketeer.adapters.sqlite import caps
+from marketeer.adapters.sqlite.codec import Codec, micros
 from marketeer.adapters.sqlite.goals import insert_sql
-from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend, estimate, month_key
+from marketeer.adapters.sqlite.spending import SUMS, load_spend, spend_of
+from marketeer.domain.budget import TASK_CAP_USD, MonthBudget, month_key, runs_at
+from marketeer.domain.ledger import Call, Refused, Reservation, Spend, estimate
 from marketeer.domain.usage import Usage
 
-_ADD_ROWS = """
-    INSERT INTO spend (scope, key, goal_id, settled_microusd, reserved_microusd, calls, input_tokens, output_tokens)
-    VALUES {rows}
-    ON CONFLICT (scope, key) DO UPDATE SET
-        settled_microusd = settled_microusd + excluded.settled_microusd,
-        reserved_microusd = reserved_microusd + excluded.reserved_microusd,
-        calls = calls + excluded.calls,
-        input_tokens = input_tokens + excluded.input_tokens,
-        output_tokens = output_tokens + excluded.output_tokens
-    RETURNING *
-"""
-_ADD = {n: _ADD_ROWS.format(rows=", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * n)) for n in (1, 2, 3)}
+_ADD_SUMS = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+_MARKS = ", ".join("?" * (3 + len(SUMS)))
+_ADD = {
+    rows: f"INSERT INTO spend (scope, key, goal_id, {', '.join(SUMS)}) VALUES {', '.join([f'({_MARKS})'] * rows)}"
+    f" ON CONFLICT (scope, key) DO UPDATE SET {_ADD_SUMS} RETURNING *"
+    for rows in range(1, 5)
+}
+_DAY_SUMS = tuple(name for name in SUMS if name != "reserved_microusd")
+_ADD_TO_DAY = (
+    f"INSERT INTO spend_by_day (day, skill, model, kind, {', '.join(_DAY_SUMS)})"
+    f" VALUES ({', '.join('?' * (4 + len(_DAY_SUMS)))}) ON CONFLICT (day, skill, model, kind) DO UPDATE SET "
+    + ", ".join(f"{name} = {name} + excluded.{name}" for name in _DAY_SUMS)
+)
 _CALLS = Codec(Call, skip=("usage",))
 _USAGE = Codec(Usage)
 _RESERVATIONS = Codec(Reservation)
 _PUT_CALL = insert_sql("calls", (*_CALLS.columns, *_USAGE.columns), verb="INSERT OR REPLACE")
 _PUT_RESERVATION = insert_sql("reservations", _RESERVATIONS.columns)
+_OWN_CAPS = (
+    "SELECT (SELECT budget_microusd FROM goals WHERE goal_id = ?),"
+    " (SELECT budget_microusd FROM tasks WHERE task_id = ?)"
+)
 
 
-def reserve(
-    connection: sqlite3.Connection, reservation: Reservation, caps: Caps
-) -> tuple[Refused | None, Spend | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sums:
+    """What is added to the running sums; money is micro-dollars."""
+
+    settled_microusd: int = 0
+    reserved_microusd: int = 0
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated_microusd: int = 0
+    saved_microusd: int = 0
+    latency_s: float = 0.0
+
+    def values(self, names: Iterable[str]) -> list[Any]:
+        return [getattr(self, name) for name in names]
+
+
+def reserve(connection: sqlite3.Connection, reservation: Reservation) -> tuple[Refused | None, Spend | None]:
     """What refuses it, if anything does, and the month's sums afterwards where they changed."""
-    refused = _refusal(connection, reservation, caps)
+    refused = None if reservation.rehearsal else _refusal(connection, reservation)
     if refused is not None:
         return refused, None
     connection.execute(_PUT_RESERVATION, _RESERVATIONS.values(reservation))
-    return None, _add(connection, reservation, reserved=micros(reservation.amount_usd))
+    return None, _add(connection, reservation, _Sums(reserved_microusd=micros(reservation.amount_usd)))
 
 
-def _refusal(connection: sqlite3.Connection, reservation: Reservation, caps: Caps) -> Refused | None:
-    if reservation.rehearsal:
-        return None
-    limits = {"month": caps.month_usd, "goal": caps.goal_usd, "task": caps.task_usd}
-    for scope, key in _scopes(reservation):
-        cap = limits.get(scope)
-        if cap is None:
+def _refusal(connection: sqlite3.Connection, wanted: Reservation) -> Refused | None:
+    month = month_key(wanted.reserved_at)
+    # Nobody has said what may be spent: nothing may.
+    budget = caps.month_budget(connection, month) or MonthBudget(month=month, base_usd=Decimal(0))
+    spend = load_spend(connection, "month", month)
+    level = budget.level(spend.settled_usd)
+    if not runs_at(level, wanted.priority):
+        return _refused("month", budget.cap_usd, spend, level=level)
+    goal_cap, task_cap = connection.execute(_OWN_CAPS, (wanted.goal_id, wanted.task_id)).fetchone()
+    checks = [
+        ("month", month, budget.cap_usd),
+        ("goal", wanted.goal_id, budget.goal_cap_usd if goal_cap is None else caps.usd(goal_cap)),
+        ("task", wanted.task_id, TASK_CAP_USD if task_cap is None else caps.usd(task_cap)),
+    ]
+    for scope, key, cap in checks:
+        if key is None:
             continue
-        spend = load_spend(connection, scope, key)
-        if spend.settled_usd + spend.reserved_usd + reservation.amount_usd > cap:
-            return Refused(scope=scope, cap_usd=cap, settled_usd=spend.settled_usd, reserved_usd=spend.reserved_usd)
+        spend = spend if scope == "month" else load_spend(connection, scope, key)
+        if spend.settled_usd + spend.reserved_usd + wanted.amount_usd > cap:
+            return _refused(scope, cap, spend)
     return None
+
+
+def _refused(scope: str, cap_usd: Decimal, spend: Spend, **values: Any) -> Refused:
+    return Refused(
+        scope=scope, cap_usd=cap_usd, settled_usd=spend.settled_usd, reserved_usd=spend.reserved_usd, **values
+    )
 
 
 def settle(connection: sqlite3.Connection, call: Call) -> Spend | None:
@@ -65,29 +104,38 @@ def settle(connection: sqlite3.Connection, call: Call) -> Spend | None:
     if booked is not None:
         _book(connection, booked, sign=-1)
     connection.execute(_PUT_CALL, (*_CALLS.values(call), *_USAGE.values(call.usage)))
-    if held is not None and list(_scopes(held)) == list(_scopes(call)):
-        return _book(connection, call, sign=1, reserved=-micros(held.amount_usd))
-    if held is not None:
-        _add(connection, held, reserved=-micros(held.amount_usd))
-    return _book(connection, call, sign=1)
+    same = held is not None and list(_scopes(held)) == list(_scopes(call))
+    if held is not None and not same:
+        _add(connection, held, _Sums(reserved_microusd=-micros(held.amount_usd)))
+    month = _book(connection, call, sign=1, reserved=-micros(held.amount_usd) if held is not None and same else 0)
+    if month is not None:
+        caps.announce(connection, month_key(call.reserved_at), month.settled_usd, call.settled_at)
+    return month
 
 
 def _book(connection: sqlite3.Connection, call: Call, *, sign: int, reserved: int = 0) -> Spend | None:
-    return _add(
-        connection,
-        call,
-        settled=sign * micros(call.cost_usd),
-        reserved=reserved,
+    cost = sign * micros(call.cost_usd)
+    sums = _Sums(
+        settled_microusd=cost,
+        reserved_microusd=reserved,
         calls=sign,
         input_tokens=sign * call.usage.total_input_tokens,
         output_tokens=sign * call.usage.output_tokens,
+        estimated_microusd=cost if call.estimated else 0,
+        saved_microusd=sign * micros(call.saved_usd),
+        latency_s=sign * call.latency_s,
     )
+    if not call.rehearsal:
+        day = f"{call.reserved_at.astimezone(UTC):%Y-%m-%d}"
+        key = (day, call.skill or "", call.model, call.kind.value)
+        connection.execute(_ADD_TO_DAY, (*key, *sums.values(_DAY_SUMS)))
+    return _add(connection, call, sums)
 
 
 def release(connection: sqlite3.Connection, call_id: str) -> None:
     reservation = _take_reservation(connection, call_id)
     if reservation is not None:
-        _add(connection, reservation, reserved=-micros(reservation.amount_usd))
+        _add(connection, reservation, _Sums(reserved_microusd=-micros(reservation.amount_usd)))
 
 
 def _take_reservation(connection: sqlite3.Connection, call_id: str) -> Reservation | None:
@@ -102,58 +150,29 @@ def book_orphans(connection: sqlite3.Connection, owner_not: str, now: datetime) 
     return len(rows)
 
 
-def _scopes(record: Reservation | Call) -> Iterable[tuple[str, str]]:
-    """The sums a call counts in. A rehearsal never counts in the month."""
+def _scopes(record: Reservation | Call) -> Iterable[tuple[str, str, str | None]]:
+    """The sums a call counts in: scope, key, goal. A rehearsal never counts in a month."""
     if not record.rehearsal:
-        yield "month", month_key(record.reserved_at)
-    yield "goal", record.goal_id
+        month = month_key(record.reserved_at)
+        yield "month", month, None
+        yield "goal of month", f"{month}/{record.goal_id}", record.goal_id
+    yield "goal", record.goal_id, record.goal_id
     if record.task_id:
-        yield "task", record.task_id
+        yield "task", record.task_id, record.goal_id
 
 
-def _add(
-    connection: sqlite3.Connection,
-    record: Reservation | Call,
-    *,
-    settled: int = 0,
-    reserved: int = 0,
-    calls: int = 0,
-    input_tokens: int = 0,
-    output_tokens: int = 0,
-) -> Spend | None:
+def _add(connection: sqlite3.Connection, record: Reservation | Call, sums: _Sums) -> Spend | None:
     """The month's sums afterwards, where it counts in them."""
-    sums = (settled, reserved, calls, input_tokens, output_tokens)
     scopes = list(_scopes(record))
+    added = sums.values(SUMS)
     values: list[Any] = []
-    for scope, key in scopes:
-        values += (scope, key, None if scope == "month" else record.goal_id, *sums)
+    for scope in scopes:
+        values += (*scope, *added)
     rows = connection.execute(_ADD[len(scopes)], values).fetchall()
-    return next((_spend(row) for row in rows if row["scope"] == "month"), None)
+    return next((spend_of(row) for row in rows if row["scope"] == "month"), None)
 
 
 # -- reading -------------------------------------------------------------------------------------------------
-
-
-def load_spend(connection: sqlite3.Connection, scope: str, key: str) -> Spend:
-    row = connection.execute("SELECT * FROM spend WHERE scope = ? AND key = ?", (scope, key)).fetchone()
-    return _spend(row) if row else Spend()
-
-
-def _spend(row: sqlite3.Row) -> Spend:
-    return Spend(
-        settled_usd=dollars(row["settled_microusd"]),
-        reserved_usd=dollars(row["reserved_microusd"]),
-        calls=row["calls"],
-        input_tokens=row["input_tokens"],
-        output_tokens=row["output_tokens"],
-    )
-
-
-def goal_bill(connection: sqlite3.Connection, goal_id: str) -> GoalBill:
-    rows = connection.execute("SELECT * FROM spend WHERE goal_id = ?", (goal_id,)).fetchall()
-    by_task = {row["key"]: _spend(row) for row in rows if row["scope"] == "task"}
-    total = next((_spend(row) for row in rows if row["scope"] == "goal"), Spend(settled_usd=Decimal(0)))
-    return GoalBill(total=total, by_task=by_task)
 
 
 def load_call(connection: sqlite3.Connection, call_id: str) -> Call | None:
@@ -168,6 +187,14 @@ def calls(connection: sqlite3.Connection, goal_id: str, work_item_id: str | None
         clause, values = " AND work_item_id = ?", [goal_id, work_item_id]
     rows = connection.execute(f"SELECT * FROM calls WHERE goal_id = ?{clause} ORDER BY settled_at, rowid", values)
     return [_call(row) for row in rows]
+
+
+def real_calls(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, Call]]:
+    """Pages of the whole ledger but for rehearsals: (place, call) of those behind a place."""
+    rows = connection.execute(
+        "SELECT rowid AS place, * FROM calls WHERE rowid > ? AND rehearsal = 0 ORDER BY rowid LIMIT ?", (after, limit)
+    )
+    return [(row["place"], _call(row)) for row in rows]
 
 
 def _call(row: sqlite3.Row) -> Call:

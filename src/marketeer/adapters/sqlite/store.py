@@ -7,24 +7,28 @@ import sqlite3
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from marketeer.adapters.sqlite import caps as caps_sql
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite import ledger as ledger_sql
+from marketeer.adapters.sqlite import spending as spending_sql
 from marketeer.adapters.sqlite.codec import Codec, time_of, time_text
 from marketeer.adapters.sqlite.database import Database, data_version
 from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.remembered import MISSING, Remembered
 from marketeer.domain.approval import Approval, ApprovalStatus
+from marketeer.domain.budget import MonthBudget, month_key
 from marketeer.domain.document import Document
 from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import Goal
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
-from marketeer.domain.ledger import Call, Caps, GoalBill, Refused, Reservation, Spend, month_key
+from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
 from marketeer.domain.review import Review
 from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.domain.snapshot import Change, Snapshot
@@ -36,6 +40,8 @@ _Settled = tuple[list[Document], Change | None, Spend | None]
 _REVIEWS = Codec(Review)
 # As many rows as may be read or written on the event loop.
 FEW = 64
+# A topic of what is remembered.
+_CAPS = "caps"
 _PUT_REVIEW = goals_sql.insert_sql("reviews", _REVIEWS.columns, verb="INSERT OR REPLACE")
 
 
@@ -265,11 +271,11 @@ class SqliteStore:
 
     # -- money -----------------------------------------------------------------------------------------------
 
-    async def reserve(self, reservation: Reservation, caps: Caps) -> Refused | None:
+    async def reserve(self, reservation: Reservation) -> Refused | None:
         def end(done: tuple[Refused | None, Spend | None] | None) -> None:
             self._know_month(reservation, done[1] if done else None)
 
-        refused, _ = await self._db.write(lambda c: ledger_sql.reserve(c, reservation, caps), on_end=end)
+        refused, _ = await self._db.write(lambda c: ledger_sql.reserve(c, reservation), on_end=end)
         return refused
 
     async def settle(self, call: Call, documents: Sequence[Document] = ()) -> Sequence[Document]:
@@ -315,10 +321,35 @@ class SqliteStore:
         return await self._db.read(lambda c: ledger_sql.calls(c, goal_id, work_item_id))
 
     async def goal_bill(self, goal_id: str) -> GoalBill:
-        return await self._db.read(lambda c: ledger_sql.goal_bill(c, goal_id))
+        return await self._db.read(lambda c: spending_sql.goal_bill(c, goal_id))
 
     async def month_spend(self, month: str) -> Spend:
-        return await self._recall(_month_topic(month), "spend", lambda c: ledger_sql.load_spend(c, "month", month))
+        return await self._recall(_month_topic(month), "spend", lambda c: spending_sql.load_spend(c, "month", month))
+
+    async def month_bill(self, month: str) -> MonthBill:
+        return await self._db.read_long(lambda c: spending_sql.month_bill(c, month))
+
+    async def month_budget(self, month: str) -> MonthBudget | None:
+        return await self._recall(_CAPS, month, lambda c: caps_sql.month_budget(c, month))
+
+    async def set_month_cap(self, month: str, base_usd: Decimal, *, who: str, now: datetime) -> bool:
+        return await self._db.write(
+            lambda c: caps_sql.set_base(c, month, base_usd, who, now), on_end=lambda _: self._remembered.forget(_CAPS)
+        )
+
+    async def raise_month_cap(self, month: str, by_usd: Decimal, *, who: str, now: datetime) -> MonthBudget:
+        return await self._db.write(
+            lambda c: caps_sql.raise_by(c, month, by_usd, who, now), on_end=lambda _: self._remembered.forget(_CAPS)
+        )
+
+    async def real_calls(self, *, after: int, limit: int) -> Sequence[tuple[int, Call]]:
+        return await self._db.read_long(lambda c: ledger_sql.real_calls(c, after, limit))
+
+    async def skill_costs(self, skill: str, *, limit: int) -> Sequence[TaskCost]:
+        return await self._db.read(lambda c: spending_sql.skill_costs(c, skill, limit))
+
+    async def forecast_errors(self, *, limit: int) -> Sequence[tuple[Decimal, Decimal]]:
+        return await self._db.read(lambda c: spending_sql.forecast_errors(c, limit))
 
     # -- documents -------------------------------------------------------------------------------------------
 

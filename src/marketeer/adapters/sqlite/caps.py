@@ -1,0 +1,73 @@
+"""The month's cap as the store keeps it, and the journal's word of each level that spending reaches."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from marketeer.adapters.sqlite.codec import Codec, dollars
+from marketeer.adapters.sqlite.goals import add_entries, insert_sql
+from marketeer.adapters.sqlite.spending import load_spend
+from marketeer.domain.budget import MonthBudget, cap_entry, crossed, crossing_entry
+
+_CAPS = Codec(MonthBudget)
+_PUT = insert_sql("month_caps", _CAPS.columns, verb="INSERT OR REPLACE")
+
+
+def usd(micros: int) -> Decimal:
+    return dollars(micros)
+
+
+def month_budget(connection: sqlite3.Connection, month: str) -> MonthBudget | None:
+    """The month's own row; without one the base of the nearest month before it, or after it when the clock went back.
+    None when no cap was ever set."""
+    row = connection.execute(
+        "SELECT * FROM month_caps WHERE month <= ? ORDER BY month DESC LIMIT 1", (month,)
+    ).fetchone()
+    row = row or connection.execute("SELECT * FROM month_caps ORDER BY month LIMIT 1").fetchone()
+    if row is None:
+        return None
+    budget = _CAPS.record(row)
+    return budget if budget.month == month else MonthBudget(month=month, base_usd=budget.base_usd)
+
+
+def set_base(connection: sqlite3.Connection, month: str, base_usd: Decimal, who: str, now: datetime) -> bool:
+    """From this month on. False when it is that already."""
+    before = month_budget(connection, month)
+    if before is not None and before.base_usd == base_usd:
+        return False
+    after = replace(before or MonthBudget(month=month, base_usd=base_usd), base_usd=base_usd)
+    _change(connection, before, after, who, now)
+    return True
+
+
+def raise_by(connection: sqlite3.Connection, month: str, by_usd: Decimal, who: str, now: datetime) -> MonthBudget:
+    """This month only."""
+    before = month_budget(connection, month) or MonthBudget(month=month, base_usd=Decimal(0))
+    after = replace(before, raised_usd=before.raised_usd + by_usd)
+    _change(connection, before, after, who, now)
+    return after
+
+
+def _change(
+    connection: sqlite3.Connection, before: MonthBudget | None, after: MonthBudget, who: str, now: datetime
+) -> None:
+    settled = load_spend(connection, "month", after.month).settled_usd
+    # Under a higher cap a level that was reached before is reached anew.
+    known = min(after.announced, after.level(settled), key=lambda level: level.rank)
+    after = replace(after, announced=known)
+    connection.execute(_PUT, _CAPS.values(after))
+    add_entries(connection, [cap_entry(before, after, who=who, now=now)])
+    announce(connection, after.month, settled, now)
+
+
+def announce(connection: sqlite3.Connection, month: str, settled_usd: Decimal, now: datetime) -> None:
+    """Tell the journal of levels reached, each once: within the transaction that reached them."""
+    budget = month_budget(connection, month)
+    levels = crossed(budget, settled_usd) if budget is not None else ()
+    if budget is None or not levels:
+        return
+    connection.execute(_PUT, _CAPS.values(replace(budget, announced=levels[-1])))
+    add_entries(connection, [crossing_entry(budget, level, settled_usd, now) for level in levels])
