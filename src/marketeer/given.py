@@ -62,7 +62,7 @@ def chosen(kind: type[Choice], text: str, what: str) -> Choice:
     raise UsageError(msg)
 
 
-def money(given: str | Decimal | float) -> Decimal:
+def money(given: str | Decimal | float, what: str = "--budget") -> Decimal:
     """US dollars, not negative, at most six decimals. Raises UsageError."""
     text = str(given).strip().removeprefix("$")
     try:
@@ -72,7 +72,7 @@ def money(given: str | Decimal | float) -> Decimal:
     fits = amount.is_finite() and 0 <= amount <= MAX_BUDGET_USD
     if not fits or amount != amount.quantize(Decimal(1).scaleb(-MONEY_DECIMALS)):
         msg = (
-            f"--budget {str(given)!r} is no amount of money; "
+            f"{what} {str(given)!r} is no amount of money; "
             f"give US dollars from 0 to {MAX_BUDGET_USD}, at most {MONEY_DECIMALS} decimals, such as 5 or 2.50"
         )
         raise UsageError(msg)

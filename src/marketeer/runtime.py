@@ -147,6 +147,7 @@ class Office:
         tracer: Tracer | None = None,
     ) -> None:
         from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
+        from marketeer.engine.budget_page import BudgetPage
         from marketeer.engine.closing import Closing
         from marketeer.engine.library import Library
         from marketeer.engine.progress import Progress
@@ -160,12 +161,18 @@ class Office:
         self.doorbell = SqliteDoorbell(store, clock)
         self.progress: Progress = Progress(store, clock, self.doorbell, self._tracer)
         library = Library(store, workspace, clock)
-        closing = Closing(store=store, progress=self.progress, library=library, clock=clock)
-        self.progress.on_end = closing.report_early_end
+        self._closing = Closing(store=store, progress=self.progress, library=library, clock=clock)
+        self.budget_page = BudgetPage(store, library, clock)
+        self.progress.on_end = self._on_end
         self.live = LiveText()
         self._model = model
         self._team: FileTeam | None = None
         self._routing: Routing | None = None
+
+    async def _on_end(self, goal: Goal) -> None:
+        await self._closing.report_early_end(goal)
+        if not goal.rehearsal:
+            await self.budget_page.refresh()
 
     @property
     def team(self) -> FileTeam:
@@ -267,7 +274,7 @@ class Office:
                 goal_ids=None if goal_id is None else frozenset({goal_id}),
                 rehearsals_only=rehearsals_only or not self.has_model,
             )
-            if not scope.rehearsals_only:
+            if not (scope.rehearsals_only or (goal_id is not None and (await self.store.goal(goal_id)).rehearsal)):
                 await self.adopt_month_cap()
             session = self._session(stack, scope)
             if on_session is not None:
@@ -326,6 +333,7 @@ class Office:
             memory=memory,
             reports=Reports(store, clock),
             clock=clock,
+            parallel=settings.max_parallel_agents,
         )
         handlers = Handlers(
             progress=self.progress,

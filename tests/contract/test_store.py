@@ -490,7 +490,7 @@ async def test_where_no_cap_was_ever_set_nothing_may_be_spent(store: Store) -> N
     await new_goal(store)
     refused = await store.reserve(a_reservation(usd="0.000001"))
     assert refused is not None
-    assert (refused.scope, refused.cap_usd, refused.in_flight) == ("month", 0, False)
+    assert (refused.scope, refused.cap_usd, refused.in_flight) == ("month", Decimal(0), False)
 
 
 async def test_a_cap_of_nothing_allows_nothing(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from marketeer.adapters.claude import ClaudeModel
 from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.budget import month_key
-from marketeer.domain.goal import Goal, GoalStatus
+from marketeer.domain.goal import Goal, GoalStatus, Priority
 from marketeer.domain.ledger import Refused, Reservation
 from marketeer.domain.task import WAITS_FOR_BUDGET, TaskStatus
 from marketeer.ports import ModelRequest
@@ -43,9 +44,11 @@ from tests.integration.desk import (
     without_summary,
     work,
 )
+from tests.support.builders import a_call, a_reservation
 
 SKILL = "analytics-tracking"
 CENT = Decimal("0.01")
+DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
 # So that it is not this goal's own budget that refuses.
 RICH = Decimal(1_000)
 
@@ -183,11 +186,20 @@ async def test_a_month_without_money_calls_nothing_and_waits_for_the_next(tmp_pa
         assert await office.store.approvals(goal_id=goal.goal_id) == []
 
 
+async def spend_before(office: Office, usd: str) -> None:
+    """So much was settled this month, for a goal that was cancelled since."""
+    goal = await submit(office)
+    await office.cancel(goal.goal_id, by="ada")
+    held = a_reservation(f"before-{usd}", usd, goal_id=goal.goal_id, task_id=None, reserved_at=office.clock.now())
+    await office.store.settle(a_call(held, usd, settled_at=office.clock.now()))
+
+
 async def test_a_goal_that_waited_for_the_month_goes_on_in_the_next(tmp_path: Path) -> None:
     clerk = Clerk()
-    async with an_office(tmp_path, clerk, budget_monthly=Decimal(0)) as office:
-        goal = await finish(office)
-        assert goal.status is GoalStatus.WAITING
+    async with an_office(tmp_path, clerk, budget_monthly=Decimal(10)) as office:
+        await spend_before(office, "10")
+        goal = await finish(office, budget_usd=RICH)
+        assert (goal.status, clerk.seen) == (GoalStatus.WAITING, [])
     later = QuickClock()
     later._began -= 10 * 86_400 / 60
     async with an_office(tmp_path, clerk, clock=later) as office:
@@ -195,6 +207,97 @@ async def test_a_goal_that_waited_for_the_month_goes_on_in_the_next(tmp_path: Pa
         assert goal.status is GoalStatus.COMPLETED
         (call,) = await office.store.calls(goal.goal_id)
         assert month_key(call.reserved_at) == "2026-12"
+
+
+async def test_a_worker_that_runs_over_the_turn_of_the_month_does_by_itself_what_was_deferred(tmp_path: Path) -> None:
+    clerk, clock = Clerk(), QuickClock(600)
+    clock._began -= (8.5 * 86_400 - 600) / 600  # ten minutes before December
+    async with an_office(tmp_path, clerk, clock=clock, budget_monthly=Decimal(10), marketeer_lease_s=86_400) as office:
+        await spend_before(office, "9")
+        goal = await submit(office, priority=Priority.P2, budget_usd=RICH)
+        other = await submit(office, FUNNEL, priority=Priority.P0, budget_usd=RICH)
+        clerk.hold(SKILL)  # keeps the session from coming to rest
+        async with at_work(office):
+            while not await journal_of(office, goal, "task_deferred"):
+                await office.clock.sleep(1)
+            while len(clerk.calls(SKILL)) < 2:
+                await office.clock.sleep(1)
+            assert office.clock.now() >= DECEMBER
+            clerk.let_go(SKILL)
+        assert (await office.store.goal(other.goal_id)).status is GoalStatus.COMPLETED
+        assert (await office.store.goal(goal.goal_id)).status is GoalStatus.COMPLETED
+        assert len(await journal_of(office, goal, "task_deferred")) == 1
+        (call,) = await office.store.calls(goal.goal_id)
+        assert month_key(call.reserved_at) == "2026-12"
+
+
+@pytest.mark.parametrize(
+    ("spent", "priority", "runs"),
+    [
+        ("7.9", Priority.P3, True),
+        ("8", Priority.P3, False),
+        ("8", Priority.P2, True),
+        ("9", Priority.P2, False),
+        ("9", Priority.P1, True),
+        ("9.5", Priority.P1, False),
+        ("9.5", Priority.P0, True),
+        ("10", Priority.P0, False),
+    ],
+)
+async def test_each_level_defers_what_is_less_urgent(
+    tmp_path: Path, spent: str, priority: Priority, runs: bool
+) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk, budget_monthly=Decimal(10)) as office:
+        await spend_before(office, spent)
+        goal = await finish(office, priority=priority, budget_usd=RICH)
+        assert goal.status is (GoalStatus.COMPLETED if runs else GoalStatus.WAITING)
+        assert bool(clerk.seen) is runs
+        tiers = {seen.request.model.model_id for seen in clerk.seen}
+        assert tiers <= {"claude-haiku-5-5"} or Decimal(spent) < Decimal("9.5")
+
+
+async def test_a_raise_of_the_month_lets_what_was_deferred_go_on_in_the_process_that_works(tmp_path: Path) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk, budget_monthly=Decimal(10)) as office:
+        await spend_before(office, "9.2")
+        goal = await submit(office, priority=Priority.P3, budget_usd=RICH)
+        busy = await submit(office, FUNNEL, priority=Priority.P0, budget_usd=RICH)
+        clerk.hold(SKILL)
+        async with at_work(office), an_office(tmp_path, None) as elsewhere:
+            while not await journal_of(office, goal, "task_deferred"):
+                await office.clock.sleep(1)
+            await elsewhere.raise_month_cap(Decimal(10), by="ada")
+            while len(clerk.calls(SKILL)) < 2:
+                await office.clock.sleep(1)
+            clerk.let_go(SKILL)
+        for done in (goal, busy):
+            assert (await office.store.goal(done.goal_id)).status is GoalStatus.COMPLETED
+        entries = await office.store.journal(goal_id="budget")
+        assert [(e.what, e.who) for e in entries] == [
+            ("budget_set", "BUDGET_MONTHLY"),
+            ("budget_warning", "marketeer"),
+            ("budget_warning", "marketeer"),
+            ("budget_raised", "ada"),
+        ]
+
+
+async def test_the_cap_of_the_newest_process_that_names_one_holds_for_all(tmp_path: Path) -> None:
+    caps = []
+    named: tuple[dict[str, Any], ...] = ({}, {"budget_monthly": Decimal(7)}, {}, {"budget_monthly": Decimal(9)})
+    for given in named:
+        async with an_office(tmp_path, Clerk(), **given) as office:
+            await submit(office)
+            budget = await office.store.month_budget("2026-11")
+            assert budget is not None
+            caps.append(budget.cap_usd)
+    assert caps == [100, 7, 7, 9]
+
+
+async def test_a_rehearsal_sets_no_cap(tmp_path: Path) -> None:
+    async with an_office(tmp_path, None, budget_monthly=Decimal(7)) as office:
+        await finish(office, rehearsal=True)
+        assert await office.store.month_budget("2026-11") is None
 
 
 async def test_a_call_that_fits_once_another_has_settled_waits_for_it_and_goes_on(tmp_path: Path) -> None:

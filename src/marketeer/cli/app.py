@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cancel": ("deciding", "End a goal now; what is finished is kept."),
     "pause": ("deciding", "Hold a goal: nothing new of it is begun."),
     "unpause": ("deciding", "Let a paused goal go on."),
+    "budget": ("budget", "Show what was spent of the month's money and on what; raise it; export the ledger."),
     "context": ("context", "Show, check or change what is known about your product."),
     "pipelines": ("reading", "List the named plans that `start --pipeline` takes."),
     "skills": ("skills", "List, show, check or add specialists."),

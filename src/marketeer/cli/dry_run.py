@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
-from marketeer.cli.common import Call
-from marketeer.domain.contract_template import render_template
+from marketeer.cli.common import Call, run
 from marketeer.domain.document import CONTEXT_PATH
-from marketeer.domain.forecast import TOKENS_A_WORD, CostRange, TaskSize, task_cost
+from marketeer.domain.forecast import PlanForecast
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import GoalBill, Spend
 from marketeer.domain.plan import Plan
 from marketeer.domain.submission import Submission
-from marketeer.domain.task import Task
-from marketeer.domain.usage import dollars, token_estimate
+from marketeer.domain.usage import dollars
+from marketeer.engine.forecasting import History, forecast_of, history_of
 from marketeer.engine.summary import goal_dict
 from marketeer.ports import Team
-from marketeer.runtime import preview
+from marketeer.runtime import open_reader, preview
 
 PLANNED = "planned"
-# What the first task is expected to write when there is no product context yet.
-CONTEXT_WORDS = 1_200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """Cost of each task by id, and of all together."""
-
-    by_task: Mapping[str, CostRange]
-    total: CostRange
 
 
 def show_plan(call: Call, submission: Submission) -> int:
     goal, plan, team = preview(call.settings, submission)
-    forecast = forecast_of(call, goal, plan, team)
+    forecast = run(_forecast(call, goal, plan, team))
     if call.as_json:
         output.document(plan_document(goal, plan, forecast))
     else:
@@ -46,39 +35,21 @@ def show_plan(call: Call, submission: Submission) -> int:
     return 0
 
 
-def forecast_of(call: Call, goal: Goal, plan: Plan, team: Team) -> Forecast:
-    """From the sizes of what each specialist reads and of what its contract allows it to write."""
+async def _forecast(call: Call, goal: Goal, plan: Plan, team: Team) -> PlanForecast:
+    """From the workspace's own history, if it has any yet."""
     context = call.settings.workspace_dir / CONTEXT_PATH
-    known = token_estimate(context.read_text("utf-8", errors="replace")) if context.is_file() else None
-    shared = token_estimate(team.house_rules()) + (known or round(CONTEXT_WORDS * TOKENS_A_WORD))
-    by_skill = {task.task_id: team.skill(task.skill).contract for task in plan.tasks}
-    words = {task_id: (c.min_words + c.max_words) / 2 for task_id, c in by_skill.items()}
-    by_task = {}
-    for task in plan.tasks:
-        upstream = sum(words[source] for source in task.depends_on if source in words) * TOKENS_A_WORD
-        asked = token_estimate(goal.description + task.brief)
-        by_task[task.task_id] = _cost(task, team, shared + round(upstream) + asked)
-    return Forecast(by_task=by_task, total=sum(by_task.values(), CostRange()))
+    known = context.read_text("utf-8", errors="replace") if context.is_file() else None
+    history: History = {}
+    if FileWorkspace(call.settings.workspace_dir).exists:
+        async with open_reader(call.settings) as reader:
+            history = await history_of(reader.store, plan)
+    return forecast_of(goal, plan, team, context=known, history=history, parallel=call.settings.max_parallel_agents)
 
 
-def _cost(task: Task, team: Team, read_tokens: int) -> CostRange:
-    skill = team.skill(task.skill)
-    own = (skill.body, *(reference.text for reference in skill.references), render_template(skill.contract))
-    model = team.model(skill.info.tier)
-    limit = min(skill.info.max_output_tokens, model.max_output_tokens)
-    size = TaskSize(
-        input_tokens=read_tokens + sum(token_estimate(part) for part in own),
-        min_words=skill.contract.min_words,
-        max_words=skill.contract.max_words,
-        max_output_tokens=limit,
-    )
-    return task_cost(size, model)
-
-
-def plan_document(goal: Goal, plan: Plan, forecast: Forecast) -> dict[str, Any]:
+def plan_document(goal: Goal, plan: Plan, forecast: PlanForecast) -> dict[str, Any]:
     """The goal document of a goal that does not exist yet, with what it would cost."""
     document = goal_dict(_planned(goal, plan), plan.tasks, GoalBill(total=Spend(), by_task={}), now=goal.created_at)
-    total = forecast.total
+    total, time = forecast.cost, forecast.time
     return document | {
         "goal_id": None,
         "status": PLANNED,
@@ -86,6 +57,9 @@ def plan_document(goal: Goal, plan: Plan, forecast: Forecast) -> dict[str, Any]:
         "cost_low_usd": float(total.low_usd),
         "cost_expected_usd": float(total.expected_usd),
         "cost_high_usd": float(total.high_usd),
+        "time_low_s": round(time.low_s, 1),
+        "time_expected_s": round(time.expected_s, 1),
+        "time_high_s": round(time.high_s, 1),
         "why": plan.why,
     }
 
@@ -101,12 +75,14 @@ def _planned(goal: Goal, plan: Plan) -> Goal:
     )
 
 
-def plan_lines(goal: Goal, plan: Plan, forecast: Forecast) -> list[str]:
+def plan_lines(goal: Goal, plan: Plan, forecast: PlanForecast) -> list[str]:
     lines = [f"Plan for: {text.one_line(goal.description)}", plan.why, f"Priority {plan.priority.value}"]
     for index, name in enumerate(plan.phases):
         tasks = [task for task in plan.tasks if task.phase == index]
-        rows = [(t.skill, t.squad or "-", _about(forecast.by_task[t.task_id].expected_usd), t.why) for t in tasks]
-        lines += ["", name, *text.table(rows, indent="  ")]
+        rows = [(t.skill, t.squad or "-", _about(forecast.by_task[t.task_id].cost.expected_usd), t.why) for t in tasks]
+        phase = forecast.phases[index]
+        about = f"{_about(phase.cost.expected_usd)}, {text.span(phase.time.expected_s)}"
+        lines += ["", f"{name} ({about})", *text.table(rows, indent="  ")]
         lines += [f"  Review: {b.title}" for b in plan.barriers if b.after and max(b.after) == index]
     lines += [line for note in plan.notes for line in ("", f"Note: {note}")]
     lines += [line for gate in plan.gates for line in ("", f"It asks you first: {gate.question}")]
@@ -114,14 +90,23 @@ def plan_lines(goal: Goal, plan: Plan, forecast: Forecast) -> list[str]:
         lines += ["", "Before you publish:", *(f"  - {item}" for item in plan.before_you_publish)]
     if plan.continues_when:
         lines += ["", f"It ends before {plan.continues_when.rstrip('.')}."]
-    return [*lines, "", _total(goal, forecast.total), "Nothing was called and nothing was written."]
+    return [*lines, "", *_total(goal, forecast), "Nothing was called and nothing was written."]
 
 
 def _about(amount: Decimal) -> str:
     return f"~{dollars(round(amount, 2))}"
 
 
-def _total(goal: Goal, total: CostRange) -> str:
-    low, likely, high = (dollars(round(x, 2)) for x in (total.low_usd, total.expected_usd, total.high_usd))
+def _total(goal: Goal, forecast: PlanForecast) -> list[str]:
+    cost, time = forecast.cost, forecast.time
+    low, likely, high = (dollars(round(x, 2)) for x in (cost.low_usd, cost.expected_usd, cost.high_usd))
     free = " for real; a rehearsal is free" if goal.rehearsal else ""
-    return f"Cost: about {likely}, between {low} and {high}{free}."
+    shortest, usual, longest = (text.span(x) for x in (time.low_s, time.expected_s, time.high_s))
+    known = sum(1 for task in forecast.by_task.values() if task.known)
+    basis = (
+        f" ({known} of {len(forecast.by_task)} tasks judged by what their skill has cost here before)" if known else ""
+    )
+    return [
+        f"Cost: about {likely}, between {low} and {high}{free}.{basis}",
+        f"Time: about {usual}, between {shortest} and {longest}, without waiting for people.",
+    ]

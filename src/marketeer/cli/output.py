@@ -24,6 +24,11 @@ def say(text: str = "") -> bool:
     return _write(sys.stdout, f"{text}\n")
 
 
+def raw(text: str) -> None:
+    """A piece of a result that is not for people."""
+    _write(sys.stdout, text)
+
+
 def note(text: str) -> None:
     """A line beside the result."""
     _write(sys.stderr, f"{text}\n")

@@ -178,6 +178,14 @@ def _plan(draft: Draft, planned: Planned) -> None:
         continues_when=plan.continues_when,
         before_you_publish=plan.before_you_publish,
     )
+    forecast = planned.forecast
+    if forecast is not None:
+        draft.set_goal(
+            forecast_low_usd=forecast.cost.low_usd,
+            forecast_usd=forecast.cost.expected_usd,
+            forecast_high_usd=forecast.cost.high_usd,
+            forecast_s=forecast.time.expected_s,
+        )
     draft.note(
         "goal_planned",
         why=plan.why,

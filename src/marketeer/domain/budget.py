@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 
@@ -152,3 +152,12 @@ def next_month(now: datetime) -> datetime:
     utc = now.astimezone(UTC)
     year, month = (utc.year + 1, 1) if utc.month == 12 else (utc.year, utc.month + 1)
     return datetime(year, month, 1, tzinfo=UTC)
+
+
+def projected_usd(settled_usd: Decimal, now: datetime) -> Decimal:
+    """What the month comes to if it goes on as so far. The first day counts as whole: it tells little."""
+    end = next_month(now)
+    begin = datetime.fromisoformat(f"{month_key(now)}-01T00:00:00+00:00")
+    elapsed = max(now - begin, timedelta(days=1))
+    share = Decimal(elapsed // timedelta(seconds=1)) / Decimal((end - begin) // timedelta(seconds=1))
+    return (settled_usd / share).quantize(MICRO)

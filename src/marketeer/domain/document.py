@@ -20,6 +20,7 @@ class DocumentKind(StrEnum):
     PLAN = "plan"
     REPORT = "report"
     LEARNINGS = "learnings"
+    METRICS = "metrics"
 
 
 class Author(StrEnum):

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from marketeer.domain.approval import Decision
+from marketeer.domain.forecast import PlanForecast
 from marketeer.domain.plan import Plan
 from marketeer.domain.review import Finding
 
@@ -31,8 +32,11 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
+    """`forecast` is None for a rehearsal: nothing will be spent."""
+
     item: ItemRef
     plan: Plan
+    forecast: PlanForecast | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from marketeer.domain.document import Author, Document, DocumentKind, goal_path
+from marketeer.domain.forecast import PlanForecast
 from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import BarrierReviewed, ItemRef, Planned, Reported
 from marketeer.domain.plan import Plan
@@ -15,6 +16,7 @@ from marketeer.domain.routing import Routing
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.work import WorkItem, WorkKind
 from marketeer.engine.closing import closing_documents
+from marketeer.engine.forecasting import forecast_of, history_of
 from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
 from marketeer.engine.reports import Reports
@@ -34,6 +36,7 @@ class Director:
         memory: Memory,
         reports: Reports,
         clock: Clock,
+        parallel: int,
     ) -> None:
         self._store = store
         self._library = library
@@ -42,6 +45,7 @@ class Director:
         self._memory = memory
         self._reports = reports
         self._clock = clock
+        self._parallel = parallel
 
     async def make_plan(self, goal: Goal) -> Plan:
         """The plan, without a model: the same goal and workspace give the same plan. Raises UsageError for an unknown
@@ -72,16 +76,28 @@ class Director:
         if await self._library.product_context(rehearsal=goal.rehearsal) is None:
             await self._let_older_plans_be_made(item)
         plan = await self.make_plan(goal)
+        forecast = await self._forecast(goal, plan)
         document = Document(
             path=goal_path(goal_id=goal.goal_id, name="plan.md", rehearsal=goal.rehearsal),
             kind=DocumentKind.PLAN,
-            content=self._reports.plan(goal, plan),
+            content=self._reports.plan(goal, plan, forecast),
             author=Author.MACHINE,
             rehearsal=goal.rehearsal,
             created_at=self._clock.now(),
             goal_id=goal.goal_id,
         )
-        return Planned(item=_ref(item), plan=plan), document
+        return Planned(item=_ref(item), plan=plan, forecast=None if goal.rehearsal else forecast), document
+
+    async def _forecast(self, goal: Goal, plan: Plan) -> PlanForecast:
+        context = await self._library.product_context(rehearsal=goal.rehearsal)
+        return forecast_of(
+            goal,
+            plan,
+            self._team,
+            context=context.content if context else None,
+            history=await history_of(self._store, plan),
+            parallel=self._parallel,
+        )
 
     async def _let_older_plans_be_made(self, item: WorkItem) -> None:
         """Of goals planned at the same time the oldest writes the product context, and the others wait for its task."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from marketeer.domain.document import goal_path
+from marketeer.domain.forecast import PlanForecast, TimeRange, grade
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import GoalBill, Spend
 from marketeer.domain.markdown import parse
 from marketeer.domain.plan import Plan
 from marketeer.domain.review import Review, Severity
 from marketeer.domain.task import Task, TaskStatus
+from marketeer.domain.usage import dollars
 from marketeer.ports import Clock, Store
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -30,14 +33,15 @@ class Reports:
         self._store = store
         self._clock = clock
 
-    def plan(self, goal: Goal, plan: Plan) -> str:
+    def plan(self, goal: Goal, plan: Plan, forecast: PlanForecast) -> str:
         phases = []
         for index, name in enumerate(plan.phases):
             reviews = [b.title for b in plan.barriers if b.after and max(b.after) == index]
-            phases.append({"name": name, "tasks": [t for t in plan.tasks if t.phase == index], "reviews": reviews})
+            tasks = [t for t in plan.tasks if t.phase == index]
+            phases.append({"name": name, "tasks": tasks, "reviews": reviews, "forecast": forecast.phases[index]})
         return _render(
             "plan.md.j2", goal=goal, plan=plan, phases=phases, goal_line=one_line(goal.description),
-            goal_quote=quoted(goal.description),
+            goal_quote=quoted(goal.description), forecast=forecast,
         )  # fmt: skip
 
     async def report(self, goal: Goal, tasks: Sequence[Task]) -> str:
@@ -64,6 +68,7 @@ class Reports:
             before_you_publish=[*goal.before_you_publish, *ALWAYS_BEFORE_PUBLISHING],
             costs=[{"task_id": t.task_id, "spend": bill.by_task.get(t.task_id, Spend())} for t in tasks],
             estimated=sum(call.estimated for call in calls),
+            forecast=_forecast_line(goal, bill),
         )
 
     def _made(self, goal: Goal, task: Task, bill: GoalBill, reviews: Sequence[Review]) -> dict[str, Any]:
@@ -94,6 +99,23 @@ def assumptions_in(text: str) -> list[str]:
             rows = [row for table in section.tables for row in table.rows]
             return [" ".join(row[:2]).strip() for row in rows][:MAX_ASSUMPTIONS_A_TASK]
     return []
+
+
+def _forecast_line(goal: Goal, bill: GoalBill) -> str | None:
+    low, expected, high = goal.forecast_low_usd, goal.forecast_usd, goal.forecast_high_usd
+    if low is None or expected is None or high is None:
+        return None
+    graded = grade(low_usd=low, expected_usd=expected, high_usd=high, real_usd=bill.total.settled_usd)
+    about = f", about {duration_text(goal.forecast_s)}" if goal.forecast_s else ""
+    return f"{range_text(low, expected, high)}{about}; the cost was {graded}"
+
+
+def range_text(low: Decimal, expected: Decimal, high: Decimal) -> str:
+    return f"{dollars(round(expected, 4))} ({dollars(round(low, 4))} to {dollars(round(high, 4))})"
+
+
+def span_text(time: TimeRange) -> str:
+    return f"{duration_text(time.expected_s)} ({duration_text(time.low_s)} to {duration_text(time.high_s)})"
 
 
 def _verdict(task: Task, reviews: Sequence[Review]) -> str:
@@ -173,4 +195,6 @@ def _environment() -> Any:
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = _cell
+    environment.filters["cost"] = lambda cost: range_text(cost.low_usd, cost.expected_usd, cost.high_usd)
+    environment.filters["span"] = span_text
     return environment

@@ -1,0 +1,63 @@
+"""Forecasting a plan: from the ledger's history of each skill, or from what it reads and may write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from marketeer.domain.contract_template import render_template
+from marketeer.domain.forecast import (
+    LONGEST_HISTORY,
+    TOKENS_A_WORD,
+    PlanForecast,
+    TaskForecast,
+    TaskSize,
+    plan_forecast,
+    task_forecast,
+)
+from marketeer.domain.goal import Goal
+from marketeer.domain.ledger import TaskCost
+from marketeer.domain.plan import Plan
+from marketeer.domain.task import Task
+from marketeer.domain.usage import token_estimate
+from marketeer.ports import Store, Team
+
+# What the first task is expected to write when there is no product context yet.
+CONTEXT_WORDS = 1_200
+
+History = Mapping[str, Sequence[TaskCost]]
+
+
+async def history_of(store: Store, plan: Plan) -> History:
+    """Of each skill in the plan."""
+    skills = {task.skill for task in plan.tasks}
+    return {skill: await store.skill_costs(skill, limit=LONGEST_HISTORY) for skill in sorted(skills)}
+
+
+def forecast_of(
+    goal: Goal, plan: Plan, team: Team, *, context: str | None, history: History, parallel: int
+) -> PlanForecast:
+    """`context` is the product context, None when the plan begins by writing one."""
+    known = token_estimate(context) if context is not None else round(CONTEXT_WORDS * TOKENS_A_WORD)
+    shared = token_estimate(team.house_rules()) + known
+    contracts = {task.task_id: team.skill(task.skill).contract for task in plan.tasks}
+    words = {task_id: (c.min_words + c.max_words) / 2 for task_id, c in contracts.items()}
+    by_task = {}
+    for task in plan.tasks:
+        upstream = sum(words[source] for source in task.depends_on if source in words) * TOKENS_A_WORD
+        asked = token_estimate(goal.description + task.brief)
+        read_tokens = shared + round(upstream) + asked
+        by_task[task.task_id] = _of_task(task, team, read_tokens, history.get(task.skill, ()))
+    return plan_forecast(plan.tasks, plan.phases, by_task, parallel=parallel)
+
+
+def _of_task(task: Task, team: Team, read_tokens: int, history: Sequence[TaskCost]) -> TaskForecast:
+    skill = team.skill(task.skill)
+    own = (skill.body, *(reference.text for reference in skill.references), render_template(skill.contract))
+    model = team.model(skill.info.tier)
+    size = TaskSize(
+        input_tokens=read_tokens + sum(token_estimate(part) for part in own),
+        min_words=skill.contract.min_words,
+        max_words=skill.contract.max_words,
+        max_output_tokens=min(skill.info.max_output_tokens, model.max_output_tokens),
+    )
+    return task_forecast(size, model, skill.info.tier, history)
