@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.machine import this_machine
-from proofs import kills, outage, weather
+from proofs import bill, kills, outage, race, weather
 from proofs.figures import Options, Proof
 from proofs.page import Run, section, updated
 from tests.e2e.harness import SEED
@@ -24,6 +24,8 @@ PROOFS: dict[str, Callable[[Options], Proof]] = {
     "kills": kills.run,
     "weather": weather.run,
     "outage": outage.run,
+    "race": race.run,
+    "bill": bill.run,
 }
 
 

@@ -176,8 +176,9 @@ class Store(Protocol):
         """Drop a reservation whose call is known not to have been billed."""
         ...
 
-    async def book_orphans(self, *, owner_not: str, now: datetime) -> int:
-        """Book every reservation of another owner as an estimated call. For the holder of the working lock only."""
+    async def book_orphans(self, *, now: datetime, owner_not: str | None = None, owner: str | None = None) -> int:
+        """Book the reservations of this dead owner, or of every other than `owner_not`, as estimated calls. The second
+        is for the holder of the working lock only."""
         ...
 
     async def calls(self, goal_id: str, *, work_item_id: str | None = None) -> Sequence[Call]:

@@ -143,8 +143,8 @@ def _take_reservation(connection: sqlite3.Connection, call_id: str) -> Reservati
     return _RESERVATIONS.record(rows[0]) if rows else None
 
 
-def book_orphans(connection: sqlite3.Connection, owner_not: str, now: datetime) -> int:
-    rows = connection.execute("SELECT * FROM reservations WHERE owner != ?", (owner_not,)).fetchall()
+def book_orphans(connection: sqlite3.Connection, owner_not: str | None, owner: str | None, now: datetime) -> int:
+    rows = connection.execute("SELECT * FROM reservations WHERE owner != ? OR owner = ?", (owner_not, owner)).fetchall()
     for row in rows:
         settle(connection, estimate(_RESERVATIONS.record(row), now))
     return len(rows)

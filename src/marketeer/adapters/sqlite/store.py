@@ -309,9 +309,9 @@ class SqliteStore:
     async def release(self, call_id: str) -> None:
         await self._db.write(lambda c: ledger_sql.release(c, call_id), on_end=self._forget_all)
 
-    async def book_orphans(self, *, owner_not: str, now: datetime) -> int:
+    async def book_orphans(self, *, now: datetime, owner_not: str | None = None, owner: str | None = None) -> int:
         return await self._db.write(
-            lambda c: ledger_sql.book_orphans(c, owner_not, now), long=True, on_end=self._forget_all
+            lambda c: ledger_sql.book_orphans(c, owner_not, owner, now), long=True, on_end=self._forget_all
         )
 
     def _forget_all(self, _: object) -> None:
