@@ -17,6 +17,7 @@ from marketeer.domain.budget import MonthBudget
 from marketeer.domain.document import Document
 from marketeer.domain.goal import Goal
 from marketeer.domain.journal import JournalEntry
+from marketeer.domain.journal_chain import Flaw, Head
 from marketeer.domain.learning import Learning
 from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
 from marketeer.domain.plan import Pipeline
@@ -137,6 +138,14 @@ class Store(Protocol):
         self, *, goal_id: str | None = None, after: int = 0, since: datetime | None = None, limit: int = 1000
     ) -> Sequence[JournalEntry]:
         """Entries with a larger id, oldest first; those made `since` then."""
+        ...
+
+    async def journals(self) -> Sequence[str]:
+        """The ids of all goals that have, or should have, a journal; and whatever else has one."""
+        ...
+
+    async def examine_journal(self, goal_id: str) -> tuple[Head, Sequence[Flaw]]:
+        """The end of a journal's chain, and what was changed, removed or inserted in it since it was written."""
         ...
 
     async def journal_end(self) -> int:

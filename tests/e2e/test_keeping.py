@@ -244,16 +244,17 @@ async def test_a_goal_after_the_pruning_reads_what_earlier_ones_made(cli: Cli) -
         assert done.status.value == "completed"
 
 
-async def test_of_a_rehearsal_nothing_stays_but_learnings_and_files(cli: Cli) -> None:
+async def test_of_a_rehearsal_nothing_stays_but_learnings_files_and_a_stub_of_its_journal(cli: Cli) -> None:
     workspace = cli.folder / "workspace"
     await finished(cli.folder, 1)  # there is a product context, so that no rehearsal writes one
     oldest, *others = await rehearsed(cli.folder, EARLIER_RUNS + 1)
     make_old(workspace, oldest, *others)
     assert cli("prune", "--older-than", "6m").code == 0
     assert goals_of(workspace)[1:] == others
-    for table in ("tasks", "work_items", "documents", "reviews", "journal", "calls", "spend"):
+    for table in ("tasks", "work_items", "documents", "reviews", "calls", "spend"):
         sql = f"SELECT 1 FROM {table} WHERE goal_id = ?"  # noqa: S608 - tables named here
         assert query(workspace, sql, oldest) == [], table
+    assert query(workspace, "SELECT what FROM journal WHERE goal_id = ?", oldest) == [("goal_pruned",)]
     assert (workspace / "rehearsal" / "goals" / oldest / "report.md").is_file()
 
 
@@ -384,7 +385,8 @@ async def test_pruning_knows_every_table_that_tells_of_a_goal(cli: Cli) -> None:
     """When this fails, say in `adapters/sqlite/pruning.py` what becomes of the new table's rows."""
     await finished(cli.folder, 1)
     schema = query(cli.folder / "workspace", "SELECT name, sql FROM sqlite_master WHERE type = 'table'")
-    known = {table for table, _ in (*pruning._GOAL_ROWS, *pruning._REHEARSAL_ROWS)} | {"reservations", "learnings"}
+    known = {table for table, _ in (*pruning._GOAL_ROWS, *pruning._REHEARSAL_ROWS)}
+    known |= {"journal", "journal_heads", "reservations", "learnings"}
     assert {name for name, sql in schema if "goal_id" in sql or "task_id" in sql} == known
 
 

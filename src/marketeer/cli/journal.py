@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ import typer
 
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, find_goal, run
-from marketeer.cli.errors import INTERRUPTED
+from marketeer.cli.errors import FAILED, INTERRUPTED
 from marketeer.cli.group import command_group
 from marketeer.domain.errors import UsageError
 from marketeer.domain.journal import JournalEntry
@@ -161,3 +161,39 @@ def moment(words: str, now: datetime) -> datetime:
         msg = f"--since {words!r} is no moment; give 30m, 12h, 7d or 2w, or a date or time such as {now:%Y-%m-%dT%H:%M}"
         raise UsageError(msg) from exc
     return at if at.tzinfo else at.replace(tzinfo=now.tzinfo)
+
+
+# -- checking --------------------------------------------------------------------------------------------------
+
+
+@journal.command()
+def verify(
+    goal: Annotated[
+        str | None, typer.Argument(metavar="[GOAL]", help="One goal's journal; left out, every one there is.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Look for entries that were changed, removed or inserted after they were written; 1 when there are any."""
+    return run(_verify(called(workspace, as_json=as_json), goal))
+
+
+async def _verify(call: Call, goal: str | None) -> int:
+    async with open_reader(call.settings) as reader:
+        store = reader.store
+        goal_ids = await store.journals() if goal is None else [(await find_goal(store, goal)).goal_id]
+        examined = {goal_id: await store.examine_journal(goal_id) for goal_id in goal_ids}
+    found = [flaw for _, flaws in examined.values() for flaw in flaws]
+    if call.as_json:
+        heads = {goal_id: {"entries": head.number, "hash": head.hash} for goal_id, (head, _) in examined.items()}
+        output.document({"ok": not found, "journals": heads, "flaws": [asdict(flaw) for flaw in found]})
+        return FAILED if found else 0
+    for flaw in found:
+        output.say(f"{flaw.goal_id}{text.GAP}{flaw.message}")
+    count, entries = len(examined), sum(head.number for head, _ in examined.values())
+    looked_at = f"{text.counted(entries, 'entry', 'entries')} in {text.counted(count, 'journal')}"
+    output.say(f"{looked_at}: {text.counted(len(found), 'flaw') if found else 'all as they were written'}")
+    if goal is not None:
+        head, _ = examined[goal_ids[0]]
+        output.say(f"head {head.hash} after {text.counted(head.number, 'entry', 'entries')}")
+    return FAILED if found else 0

@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from marketeer.adapters.sqlite.codec import Codec, dollars
-from marketeer.adapters.sqlite.goals import add_entries, insert_sql
+from marketeer.adapters.sqlite.goals import insert_sql
+from marketeer.adapters.sqlite.journal import add_entries
 from marketeer.adapters.sqlite.spending import load_spend
 from marketeer.domain.budget import MonthBudget, cap_entry, crossed, crossing_entry
 

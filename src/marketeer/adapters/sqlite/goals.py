@@ -9,11 +9,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from marketeer.adapters.sqlite.codec import Codec, json_text, time_text
+from marketeer.adapters.sqlite.codec import Codec, time_text
+from marketeer.adapters.sqlite.journal import add_entries
 from marketeer.domain.approval import Approval
 from marketeer.domain.errors import Conflict, UsageError
 from marketeer.domain.goal import Goal
-from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
 from marketeer.domain.snapshot import Change, Snapshot, TaskChange
 from marketeer.domain.task import Task
@@ -63,7 +63,6 @@ _PUT_ITEM = _put_sql(
 )
 _PUT_APPROVAL = _put_sql("approvals", APPROVALS.columns, key="approval_id", never_change=frozenset({"goal_id"}))
 _PUT_LEARNING = insert_sql("learnings", LEARNINGS.columns, verb="INSERT OR IGNORE")
-_INSERT_ENTRY = insert_sql("journal", ("goal_id", "at", "what", "who", "task_id", "why", "data"))
 
 
 # -- in ------------------------------------------------------------------------------------------------------
@@ -82,12 +81,6 @@ def write_change(connection: sqlite3.Connection, change: Change) -> None:
     for learning in change.learnings:
         connection.execute(_PUT_LEARNING, LEARNINGS.values(learning))
     add_entries(connection, change.entries)
-
-
-def add_entries(connection: sqlite3.Connection, entries: Sequence[JournalEntry]) -> None:
-    if entries:
-        values = [value for entry in entries for value in _entry_values(entry)]
-        connection.execute(_many(_INSERT_ENTRY, len(entries)), values)
 
 
 def _write_goal(connection: sqlite3.Connection, change: Change) -> None:
@@ -128,18 +121,6 @@ def _insert(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...], w
     except sqlite3.IntegrityError as exc:
         msg = f"{what} exists already"
         raise Conflict(msg) from exc
-
-
-def _entry_values(entry: JournalEntry) -> tuple[Any, ...]:
-    return (
-        entry.goal_id,
-        time_text(entry.at),
-        entry.what,
-        entry.who,
-        entry.task_id,
-        entry.why,
-        json_text(dict(entry.data)),
-    )
 
 
 # -- out -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pathlib import Path
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite.database import BUSY_TIMEOUT_MS, Database
 from marketeer.adapters.sqlite.jobs import translated
-from marketeer.adapters.sqlite.migrate import MIGRATIONS
+from marketeer.adapters.sqlite.migrate import MIGRATIONS, migrate
 from marketeer.domain.errors import UsageError
 
 _EXPECTED = frozenset({"goals", "tasks", "work_items", "documents", "calls", "spend", "journal"})
@@ -85,10 +85,22 @@ def _foreign(connection: sqlite3.Connection) -> str | None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > max(int(file.name.split("_")[0]) for file in MIGRATIONS.glob("*.sql")):
         return f"was made by a newer marketeer (schema {version}): upgrade first"
-    # ours has none, and they would run whatever somebody has put into them
-    if any(kind in ("trigger", "view") or "VIRTUAL" in (sql or "").upper() for kind, _, sql in made):
-        return "has triggers or views, which none of ours has"
+    # they would run whatever somebody has put into them
+    ours = _our_triggers()
+    if any(kind == "view" or "VIRTUAL" in (sql or "").upper() for kind, _, sql in made) or any(
+        kind == "trigger" and sql not in ours for kind, _, sql in made
+    ):
+        return "has triggers or views that are not ours"
     return None
+
+
+def _our_triggers() -> frozenset[str]:
+    """Word for word, as a new database has them."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        migrate(connection)
+        rows = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
+        return frozenset(row["sql"] for row in rows)
 
 
 def _unsound(connection: sqlite3.Connection) -> str | None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from marketeer.adapters.sqlite.journal import chain_old_entries
 from marketeer.domain.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+# What a migration has to do that SQL cannot, behind its statements.
+_BEHIND: Mapping[int, Callable[[sqlite3.Connection], None]] = {3: chain_old_entries}
 
 
 def is_current(connection: sqlite3.Connection) -> bool:
@@ -25,5 +29,18 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise ConfigurationError(msg)
     for number, file in known.items():
         if number > current:
-            # user_version is the record: it lies in the database file and is committed with the statements.
-            connection.executescript(f"BEGIN IMMEDIATE;\n{file.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;")
+            _apply(connection, number, file.read_text())
+
+
+def _apply(connection: sqlite3.Connection, number: int, statements: str) -> None:
+    """user_version is the record: it lies in the database file and is committed with the statements."""
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{statements}")
+        if number in _BEHIND:
+            _BEHIND[number](connection)
+        connection.execute(f"PRAGMA user_version = {number}")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -17,10 +17,13 @@ from pathlib import Path
 
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
-from marketeer.adapters.sqlite.codec import json_text, time_of, time_text
+from marketeer.adapters.sqlite.codec import time_of, time_text
 from marketeer.adapters.sqlite.database import Database
+from marketeer.adapters.sqlite.journal import prune_entries
 from marketeer.adapters.sqlite.migrate import migrate
 from marketeer.domain.document import CONTEXT_PATH, LEARNINGS_PATH, goal_path, tree_path
+from marketeer.domain.journal import JournalEntry
+from marketeer.domain.journal_chain import PRUNED
 from marketeer.domain.task import Task
 from marketeer.ports import Clock
 
@@ -41,9 +44,10 @@ _GOAL_ROWS: tuple[tuple[str, str], ...] = (
     ("reviews", "goal_id = :goal_id"),
     ("work_items", "work_item_id >= :token AND work_item_id < :token_end AND goal_id = :goal_id"),
     ("approvals", "goal_id = :goal_id"),
-    ("journal", "goal_id = :goal_id"),
     ("tasks", "goal_id = :goal_id"),
 )
+# In its place a stub stands for the journal.
+_JOURNAL = ("journal", "goal_id = :goal_id")
 # The ledger of a rehearsal is no money. A real goal's stays, and with it the head of the goal that it refers to.
 _REHEARSAL_ROWS: tuple[tuple[str, str], ...] = (
     ("calls", "goal_id = :goal_id"),
@@ -267,7 +271,7 @@ def _goal_steps(old: Sequence[_Old], order: PruneOrder) -> deque[_Step]:
 
 
 def _rows(goal: _Old) -> tuple[tuple[str, str], ...]:
-    return _GOAL_ROWS + (_REHEARSAL_ROWS if goal.rehearsal else ())
+    return (*_GOAL_ROWS, _JOURNAL, *(_REHEARSAL_ROWS if goal.rehearsal else ()))
 
 
 def _values(goal: _Old, order: PruneOrder) -> dict[str, str]:
@@ -297,31 +301,33 @@ def _remove_goal(connection: sqlite3.Connection, goal: _Old, order: PruneOrder) 
     if order.with_files:
         removed.files = _files(connection, values)
     for table, where in _rows(goal):
-        removed.rows[table] += connection.execute(f"DELETE FROM {table} WHERE {where}", values).rowcount
+        if (table, where) != _JOURNAL:
+            removed.rows[table] += connection.execute(f"DELETE FROM {table} WHERE {where}", values).rowcount
+    stub = _stub(goal, order, status=still_old["status"], rows=removed.rows)
+    removed.rows["journal"] += prune_entries(connection, stub)
     if not goal.rehearsal:
-        _leave_head(connection, goal, order, status=still_old["status"], rows=removed.rows)
+        _leave_head(connection, goal, order)
     return removed
 
 
-def _leave_head(
-    connection: sqlite3.Connection, goal: _Old, order: PruneOrder, *, status: str, rows: Mapping[str, int]
-) -> None:
+def _leave_head(connection: sqlite3.Connection, goal: _Old, order: PruneOrder) -> None:
     """What was asked, how it ended and, through the ledger, what it cost. The version tells whoever holds the goal."""
     connection.execute(
         "UPDATE goals SET phases = '[]', barriers = '[]', inputs = '[]', before_you_publish = '[]',"
         " report_path = CASE WHEN ? THEN NULL ELSE report_path END, version = version + 1 WHERE goal_id = ?",
         (order.with_files, goal.goal_id),
     )
-    data = {"goal_status": status, "tasks": rows["tasks"], "documents": rows["documents"]}
-    connection.execute(
-        "INSERT INTO journal (goal_id, at, what, who, why, data) VALUES (?, ?, 'goal_pruned', ?, ?, ?)",
-        (
-            goal.goal_id,
-            time_text(order.now),
-            order.by,
-            f"finished before {order.before:%Y-%m-%d}",
-            json_text(data),
-        ),
+
+
+def _stub(goal: _Old, order: PruneOrder, *, status: str, rows: Mapping[str, int]) -> JournalEntry:
+    """What the journal says from now on."""
+    return JournalEntry(
+        goal_id=goal.goal_id,
+        at=order.now,
+        what=PRUNED,
+        who=order.by,
+        why=f"finished before {order.before:%Y-%m-%d}",
+        data={"goal_status": status, "tasks": rows["tasks"], "documents": rows["documents"]},
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,9 +14,10 @@ from typing import TypeVar
 from marketeer.adapters.sqlite import caps as caps_sql
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
+from marketeer.adapters.sqlite import journal as journal_sql
 from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.adapters.sqlite import spending as spending_sql
-from marketeer.adapters.sqlite.codec import Codec, time_of, time_text
+from marketeer.adapters.sqlite.codec import Codec, time_of
 from marketeer.adapters.sqlite.database import Database, data_version
 from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.remembered import MISSING, Remembered
@@ -27,6 +27,7 @@ from marketeer.domain.document import Document
 from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import Goal
 from marketeer.domain.journal import JournalEntry
+from marketeer.domain.journal_chain import Flaw, Head
 from marketeer.domain.learning import Learning
 from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
 from marketeer.domain.review import Review
@@ -238,21 +239,15 @@ class SqliteStore:
     async def journal(
         self, *, goal_id: str | None = None, after: int = 0, since: datetime | None = None, limit: int = 1000
     ) -> Sequence[JournalEntry]:
-        clause = ("AND goal_id = :goal_id " if goal_id else "") + ("AND at >= :since " if since else "")
+        return await self._db.read_long(
+            lambda c: journal_sql.read(c, goal_id=goal_id, after=after, since=since, limit=limit)
+        )
 
-        def work(connection: sqlite3.Connection) -> list[JournalEntry]:
-            rows = connection.execute(
-                f"SELECT * FROM journal WHERE entry_id > :after {clause}ORDER BY entry_id LIMIT :limit",
-                {
-                    "after": after,
-                    "goal_id": goal_id,
-                    "since": time_text(since) if since else None,
-                    "limit": limit,
-                },
-            )
-            return [_entry(row) for row in rows]
+    async def journals(self) -> Sequence[str]:
+        return await self._db.read_long(journal_sql.journals)
 
-        return await self._db.read_long(work)
+    async def examine_journal(self, goal_id: str) -> tuple[Head, Sequence[Flaw]]:
+        return await self._db.read_long(lambda c: journal_sql.examine(c, goal_id))
 
     async def journal_end(self) -> int:
         def work(connection: sqlite3.Connection) -> int:
@@ -434,16 +429,3 @@ def _add_once(connection: sqlite3.Connection, document: Document) -> Document:
     """An input given again unchanged stays the version it is."""
     newest = documents_sql.find(connection, document.path, None)
     return newest if newest and newest.sha256 == document.sha256 else documents_sql.add(connection, document)
-
-
-def _entry(row: sqlite3.Row) -> JournalEntry:
-    return JournalEntry(
-        entry_id=row["entry_id"],
-        goal_id=row["goal_id"],
-        at=time_of(row["at"]),
-        what=row["what"],
-        who=row["who"],
-        task_id=row["task_id"],
-        why=row["why"],
-        data=json.loads(row["data"]),
-    )
