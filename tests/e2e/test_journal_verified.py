@@ -90,7 +90,7 @@ TAMPERING: dict[str, tuple[str, list[tuple[str, int]]]] = {
         [("inserted", 5)],
     ),
     "a further entry": (
-        "INSERT INTO journal (goal_id, at, what, who, data) VALUES (?, '2026-01-01T00:00:00Z', 'x', 'ada', '{}')",
+        "INSERT INTO journal (goal_id, at, what, who, data, number, hash) VALUES (?, '2026-01-01T00:00:00Z', 'x', 'ada', '{}', 0, '')",
         [("inserted", 0)],
     ),
     "the head": ("UPDATE journal_heads SET hash = 'ff' WHERE goal_id = ?", [("changed", -1)]),
@@ -144,7 +144,10 @@ async def test_a_journal_left_alone_is_sound_and_verify_says_so_in_words(cli: Cl
         ("UPDATE journal SET who = 'ada'", "cannot be changed"),
         ("DELETE FROM journal", "cannot be removed"),
         ("DELETE FROM journal WHERE number = 1", "cannot be removed"),
-        ("INSERT INTO journal (goal_id, at, what, who, data) VALUES ('g', 't', 'w', 'h', '{}')", "place in the chain"),
+        (
+            "INSERT INTO journal (goal_id, at, what, who, data) VALUES ('g', 't', 'w', 'h', '{}')",
+            "NOT NULL constraint failed: journal.number",
+        ),
     ],
 )
 def test_the_database_itself_refuses_to_change_the_journal(kept: Path, sql: str, why: str) -> None:
@@ -181,11 +184,13 @@ def test_a_database_from_before_the_chain_is_chained_when_it_is_opened(cli: Cli)
         rows = [(f"g{n % 3}", f"2026-11-22T12:00:0{n}.000000Z", f"what{n}", None, "{}") for n in range(9)]
         sql = "INSERT INTO journal (goal_id, at, what, who, why, data) VALUES (?, ?, ?, 'ada', ?, ?)"
         connection.executemany(sql, rows)
+        connection.execute("UPDATE sqlite_sequence SET seq = 40 WHERE name = 'journal'")
         connection.commit()
     document = cli("journal", "verify", "--json").document
     assert (document["ok"], [head["entries"] for head in document["journals"].values()]) == (True, [3, 3, 3])
     told = cli("journal", "--json", "--all").document["entries"]
     assert [entry["what"] for entry in told] == [f"what{n}" for n in range(9)]
+    assert execute(workspace, "SELECT seq FROM sqlite_sequence WHERE name = 'journal'") == [(40,)]
     forced(workspace, "UPDATE journal SET what = 'other' WHERE entry_id = 5")
     assert verified(cli) == [("changed", 2)]
 

@@ -145,15 +145,18 @@ def _links(connection: sqlite3.Connection, goal_id: str) -> Iterator[Link]:
 
 
 def chain_old_entries(connection: sqlite3.Connection) -> None:
-    """Tie together what was written before there was a chain, in the order in which it was written."""
+    """Take over what was written before there was a chain, tied together in the order in which it was written."""
     ends: dict[str, Head] = {}
-    columns = ", ".join(_CONTENT)
-    for row in connection.execute(f"SELECT entry_id, {columns} FROM journal ORDER BY entry_id").fetchall():
-        end = ends.get(row["goal_id"], Head())
+    columns = ", ".join(("entry_id", *_CONTENT))
+    insert = f"INSERT INTO journal (entry_id, {', '.join(_COLUMNS)}) VALUES (?, {_ROW[1:]}"
+    for entry_id, *content in connection.execute(f"SELECT {columns} FROM journal_unchained ORDER BY entry_id"):
+        end = ends.get(content[0], Head())
         number = end.number + 1
-        last = link_hash(end.hash, number, tuple(row[name] for name in _CONTENT))
-        connection.execute(
-            "UPDATE journal SET number = ?, hash = ? WHERE entry_id = ?", (number, last, row["entry_id"])
-        )
-        ends[row["goal_id"]] = Head(number=number, hash=last)
+        last = link_hash(end.hash, number, content)
+        connection.execute(insert, (entry_id, *content, number, last))
+        ends[content[0]] = Head(number=number, hash=last)
     connection.executemany(_PUT_HEAD, [(goal_id, end.number, end.hash) for goal_id, end in ends.items()])
+    # ids that were given out once are not given out again, even if their entries have been pruned since
+    connection.execute("DELETE FROM sqlite_sequence WHERE name = 'journal'")
+    connection.execute("UPDATE sqlite_sequence SET name = 'journal' WHERE name = 'journal_unchained'")
+    connection.execute("DROP TABLE journal_unchained")
