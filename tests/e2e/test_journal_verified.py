@@ -90,7 +90,7 @@ TAMPERING: dict[str, tuple[str, list[tuple[str, int]]]] = {
         [("inserted", 5)],
     ),
     "a further entry": (
-        "INSERT INTO journal (goal_id, at, what, who, data, number, hash) VALUES (?, '2026-01-01T00:00:00Z', 'x', 'ada', '{}', 0, '')",
+        "INSERT INTO journal (goal_id, at, what, who, data, number, hash) VALUES (?, '2026', 'x', 'ada', '{}', 0, '')",
         [("inserted", 0)],
     ),
     "the head": ("UPDATE journal_heads SET hash = 'ff' WHERE goal_id = ?", [("changed", -1)]),

@@ -322,7 +322,7 @@ async def test_pruning_beside_a_goal_at_work_disturbs_nothing(cli: Cli) -> None:
     workspace = cli.folder / "workspace"
     cli("init", "--example")
     _copy_goal(workspace, *await rehearsed(cli.folder), copies=300)
-    with cli.running("start", GOAL, "--rehearse", **SLOW) as process:
+    with cli.running("start", GOAL, "--rehearse", MARKETEER_REHEARSAL_LATENCY_S="0.6") as process:
         wait_for_line(process, "started")
         pruned = cli("prune", "--older-than", "90d")
         _, err = process.communicate(timeout=40)
