@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +25,7 @@ from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.domain.advance import advance, begin
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.budget import BUDGET_JOURNAL, TASK_CAP_USD, BudgetLevel
-from marketeer.domain.document import Author, DocumentKind
+from marketeer.domain.document import Author, Document, DocumentKind
 from marketeer.domain.errors import ConfigurationError, Conflict, StoreUnavailable, UsageError
 from marketeer.domain.goal import Goal, Priority
 from marketeer.domain.ledger import Refused, Reservation, Spend
@@ -49,12 +51,14 @@ from tests.support.builders import (
     task_id,
 )
 from tests.support.plans import FOUNDATION
-from tests.support.play import Play, started
+from tests.support.play import Play, ref_of, started
 from tests.support.player import Player
 from tests.support.waiting import wait_until
 
 EVERYTHING = Scope()
 MONTH = "2026-11"
+# Far less than the store waits for a lock.
+LOCK_WAIT_S = 2.0
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -285,6 +289,16 @@ async def test_a_heartbeat_extends_the_lease_of_the_claim_in_force_only(store: S
     other = replace(item, claim=item.claim + 1)
     unknown = replace(item, work_item_id="nobody.plan.1")
     assert await store.extend_leases([item, other, unknown], until=later) == [item.work_item_id, "nobody.plan.1"]
+
+
+async def test_an_item_done_under_its_own_claim_is_not_reported_as_lost(store: Store) -> None:
+    play, item = await claimed(store)
+    play.apply(play.executed(ref_of(item)))
+    await keep(store, play)
+    later = NOW + timedelta(hours=1)
+    assert await store.extend_leases([item], until=later) == []
+    taken_over = replace(item, claim=item.claim - 1)
+    assert await store.extend_leases([taken_over], until=later) == [item.work_item_id]
 
 
 async def test_a_void_item_is_not_reported_as_lost(store: Store) -> None:
@@ -627,6 +641,46 @@ async def test_settling_releases_the_reservation_and_books_the_cost_with_its_doc
     assert list(await store.calls(GOAL_ID)) == [a_call(held, "0.25")]
 
 
+async def test_an_answer_and_what_follows_from_it_are_one_commit(store: Store) -> None:
+    play, item = await claimed(store)
+    held = a_reservation()
+    await allow(store, "100")
+    assert await store.reserve(held) is None
+
+    def change_of(stored: Sequence[Document]) -> Change | None:
+        executed = replace(play.executed(ref_of(item)), output_path=stored[0].path, output_version=stored[0].version)
+        return advance(play.snapshot(), executed, NOW)
+
+    documents, change = await store.settle_and_commit(a_call(held, "0.25"), [a_document()], change_of)
+    assert change is not None
+    task = await store.find_task(task_id(1))
+    assert (task.status, task.output_path, task.output_version) == (TaskStatus.COMPLETED, documents[0].path, 1)
+    assert (await store.month_spend(MONTH)).settled_usd == Decimal("0.25")
+
+
+@pytest.mark.parametrize("trouble", ["conflict", "error", "nothing"])
+async def test_an_answer_is_kept_when_nothing_can_follow_from_it(store: Store, trouble: str) -> None:
+    await new_goal(store)
+    held = a_reservation()
+    await allow(store, "100")
+    assert await store.reserve(held) is None
+    out_of_date = paused(await store.snapshot(GOAL_ID))
+    await store.commit(out_of_date)
+
+    def change_of(_: Sequence[Document]) -> Change | None:
+        if trouble == "error":
+            msg = "a bug"
+            raise ValueError(msg)
+        return out_of_date if trouble == "conflict" else None
+
+    (document,), change = await store.settle_and_commit(a_call(held, "0.25"), [a_document()], change_of)
+    assert change is None
+    assert await store.document(document.path) == document
+    assert [call.call_id for call in await store.calls(GOAL_ID)] == [held.call_id]
+    assert (await store.month_spend(MONTH)).reserved_usd == 0
+    assert (await store.goal(GOAL_ID)).version == 2
+
+
 async def test_the_real_bill_replaces_an_estimate(store: Store) -> None:
     await new_goal(store)
     held = a_reservation(usd="1")
@@ -849,6 +903,67 @@ async def test_a_snapshot_is_consistent_though_another_process_commits_meanwhile
     first, second = await store._db.read(read)
     assert first == second
     assert (await store.goal(GOAL_ID)).description == "two"
+    await store.close()
+
+
+async def test_what_another_process_has_written_is_read_although_it_was_read_before(path: Path) -> None:
+    here, there = await opened(path), await opened(path)
+    await here.add_document(a_document("a.md", content="one"))
+    await new_goal(here)
+    assert (await here.month_spend(MONTH)).reserved_usd == 0
+    assert await here.document("a.md") == await here.document_in_force("a.md", 1)
+    await there.add_document(a_document("a.md", content="two", author=Author.HUMAN))
+    await allow(there, "100")
+    assert await there.reserve(a_reservation(usd="1")) is None
+    await here.data_version()
+    newest = await here.document("a.md")
+    assert newest is not None
+    assert (newest.content, await here.document_in_force("a.md", 1)) == ("two", newest)
+    assert (await here.month_spend(MONTH)).reserved_usd == Decimal(1)
+    await here.close()
+    await there.close()
+
+
+async def test_whose_output_counts_follows_its_task_although_it_was_asked_before(store: Store) -> None:
+    play, item = await claimed(store)
+    document = await store.add_document(a_document(task_id=task_id(1), generation=1))
+    assert await store.adopted_document(document.path) is None
+    executed = replace(play.executed(ref_of(item)), output_path=document.path, output_version=document.version)
+    play.apply(executed)
+    await keep(store, play)
+    assert await store.adopted_document(document.path) == document
+    assert await store.adopted_document(document.path, approved_only=True) is None
+    play.review(1)
+    await keep(store, play)
+    assert await store.adopted_document(document.path, approved_only=True) == document
+
+
+@pytest.mark.parametrize("by", ["our file lock", "SQLite's lock"])
+async def test_the_loop_goes_on_while_somebody_else_holds_the_write_lock(path: Path, by: str) -> None:
+    store = await opened(path)
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+        path.with_name(f"{path.name}-lock").open() as file,
+    ):
+        if by == "our file lock":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        else:
+            other.execute("BEGIN IMMEDIATE")
+        writing = asyncio.create_task(new_goal(store))
+        longest = 0.0
+        for _ in range(200):
+            began = time.monotonic()
+            await asyncio.sleep(0.001)
+            assert list(await store.goals(limit=5)) == []
+            longest = max(longest, time.monotonic() - began)
+        assert not writing.done()
+        assert longest < LOCK_WAIT_S
+        if by == "our file lock":
+            fcntl.flock(file, fcntl.LOCK_UN)
+        else:
+            other.execute("ROLLBACK")
+        await writing
+    assert [goal.goal_id for goal in await store.goals(limit=5)] == [GOAL_ID]
     await store.close()
 
 

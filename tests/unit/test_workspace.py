@@ -100,6 +100,17 @@ async def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(
     assert sorted(path.name for path in workspace.root.iterdir()) == [".gitignore", "a.md"]
 
 
+async def test_a_file_that_was_saved_meanwhile_is_left_alone_and_told(workspace: FileWorkspace) -> None:
+    await workspace.write("a.md", b"old")
+    seen = [await workspace.stamp("a.md"), await workspace.stamp("b.md")]
+    (workspace.root / "a.md").write_bytes(b"a person's")
+    left, written = await workspace.write_many([("a.md", b"new"), ("b.md", b"new")], over=seen)
+    assert left is None
+    assert written == await workspace.stamp("b.md")
+    assert (await workspace.read("a.md"), await workspace.read("b.md")) == (b"a person's", b"new")
+    assert sorted(path.name for path in workspace.root.iterdir()) == [".gitignore", "a.md", "b.md"]
+
+
 async def test_a_reader_sees_the_old_file_or_the_new_one_and_nothing_between(workspace: FileWorkspace) -> None:
     texts = {bytes([letter]) * 200_000 for letter in b"abcd"}
     await workspace.write("a.md", min(texts))

@@ -86,6 +86,8 @@ def user_message(parts: PromptParts) -> str:
 def fit(parts: PromptParts, *, token_limit: int) -> tuple[PromptParts, tuple[str, ...]]:
     """Make the prompt fit: drop references from the last, then cut upstream outputs, earlier ones and inputs by
     section, longest first. Each loss is a warning."""
+    if _bound(parts) <= token_limit:
+        return parts, ()
     warnings: list[str] = []
     while _bound(parts) > token_limit and parts.references:
         warnings.append(f"reference {parts.references[-1][0]!r} was left out: the prompt would not fit")

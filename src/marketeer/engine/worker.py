@@ -195,9 +195,11 @@ class Worker:
                 await self._report(held, Handled(outcome=HandedBack(item=ref, reason="the process is stopping")))
 
     async def _claim(self, item_id: str) -> WorkItem | None:
-        item = self._progress.item(item_id) or await self._store.work_item(item_id)
-        if item is None:
-            return None
+        item = self._progress.item(item_id)
+        if item is None or item.state is not WorkState.READY:
+            item = await self._store.work_item(item_id)
+        if item is None or item.state is not WorkState.READY:
+            return None  # the queue brings an item at least once
         claimed = Claimed(item_id=item_id, owner=self._options.owner, lease_until=self._lease_end())
         with structlog.contextvars.bound_contextvars(item=item_id, goal_id=item.goal_id, task_id=item.task_id):
             log.debug("item_dequeued")

@@ -62,12 +62,16 @@ async def in_memory_office(
     store = SqliteStore(None)
     await store.open()
     try:
-        yield Office(
+        office = Office(
             settings=settings or load_settings(workspace_dir=NOWHERE),
             workspace=MemoryWorkspace(files),
             store=store,
             clock=clock or FakeClock(auto=True),
             model=model,
         )
+        try:
+            yield office
+        finally:
+            await office.aclose()
     finally:
         await store.close()

@@ -1,1 +1,1 @@
-"""The store in one SQLite file: a database thread, rows for every record, plain SQL."""
+"""The store in one SQLite file: rows for every record, plain SQL, short work on the loop."""
