@@ -29,7 +29,7 @@ def table_findings(scope: Scope, check: Table) -> Iterator[Finding]:
         cells = tuple(row[at] if at < len(row) else "" for row in rows)
         for problem in (*_cells(scope, column, cells), *_column(column, cells, unknown=unknown)):
             yield scope.finding(check.severity, f"{column.name} {problem.found}", problem.wanted)
-    for problem in (*_named_rows(check, rows), *_sorting(check, rows)):
+    for problem in (*_gaps(check, rows), *_named_rows(check, rows), *_sorting(check, rows)):
         yield scope.finding(check.severity, *problem)
     if check.row_count and not unknown:
         for problem in count_problem(check.row_count, len(rows), scope.lookup(), "rows"):
@@ -65,12 +65,23 @@ def _row_count(check: Table, count: int, *, unknown: bool) -> Iterator[Problem]:
         yield Problem(f"the table has {count} rows", f"at most {check.max_rows}")
 
 
+def _gaps(check: Table, rows: tuple[tuple[str, ...], ...]) -> Iterator[Problem]:
+    """A cell that was forgotten. A row that stops early, such as a phase that is skipped, does so on purpose."""
+    width = len(check.columns)
+    holes = [[at for at in range(width) if not (at < len(row) and row[at].strip())] for row in rows]
+    forgotten = [f"{check.columns[gap[0]].name} in row {n}" for n, gap in enumerate(holes, start=1) if len(gap) == 1]
+    if forgotten and width > 1:
+        yield Problem(f"nothing stands under {', '.join(forgotten[:ROWS_SHOWN])}", "a value, or - when there is none")
+
+
 def _cells(scope: Scope, column: Column, cells: tuple[str, ...]) -> Iterator[Problem]:
     """The problems of single cells, those with the same remedy told as one."""
     by_remedy: dict[str, list[str]] = {}
     for row, cell in enumerate(cells, start=1):
         if scope.excuses(cell):
             continue
+        if not cell.strip():
+            continue  # _gaps tells of it
         if is_unfilled(cell):
             by_remedy.setdefault("a real value", []).append(f"is still the hint {shown(cell)} (row {row})")
             continue
