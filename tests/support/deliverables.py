@@ -307,7 +307,7 @@ def invent_a_figure_in_copy(text: str, one: Deliverable, rng: random.Random) -> 
 
 def falsify_a_tagged_figure(text: str, one: Deliverable, rng: random.Random) -> str | None:
     found = _matches(
-        r"(?P<sign>\$?)(?P<number>\d[\d,]*(?:\.\d+)?)(?P<unit>%?)(?P<rest>[^\d\n\[\]|]{0,12}\[ctx\])", text
+        r"(?<![\d-])(?P<sign>\$?)(?P<number>\d[\d,]*(?:\.\d+)?)(?P<unit>%?)(?P<rest>[^\d\n\[\]|]{0,12}\[ctx\])", text
     )
     match = _pick(rng, [m for m in found if float(m["number"].replace(",", "")) >= 10 or m["unit"] or m["sign"]])
     if match is None:

@@ -71,7 +71,7 @@ _CLAIMS = (
     (Kind.PEOPLE, re.compile(rf"{_FREE}{_QUANTITY}\+?\s+(?:(?!of\b)[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})\b", re.I)),
     (
         Kind.MULTIPLE,
-        re.compile(rf"{_FREE}{_QUANTITY}\s?[x\u00d7](?![\w\u00d7])(?!\s?(?:\d|[({{]|an?\b|per\b|each\b))", re.I),
+        re.compile(rf"{_FREE}{_QUANTITY}[x\u00d7](?![\w\u00d7])(?!\s?(?:[\d({_SYMBOLS}]|an?\b|per\b|each\b))", re.I),
     ),
     (
         Kind.MULTIPLE,
@@ -108,6 +108,7 @@ _COMPARISON = re.compile(
     r"|by|reaches|reach|hits?|passes|\u2265|\u2264|<|>|<=|>=|\bto|max(?:imum)?|\bat|of)\s*[$\u20ac\u00a3]?$",
     re.I,
 )
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s|\n\s*\n")
 _HARMLESS = re.compile(r"`[^`\n]*`|https?://\S+|\{\{[^}\n]*\}\}|\]\([^)\n]*\)|<!--.*?-->|\d{4}-\d{2}-\d{2}", re.DOTALL)
 _UNITS = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "bn": 1e9, "billion": 1e9}
 _SMALL = (
@@ -152,8 +153,14 @@ def _is_free(text: str, match: re.Match[str], kind: Kind) -> bool:
     near = text[max(0, match.start() - 40) : match.end() + 30]
     if kind is Kind.PERCENT and _SETTING.search(near):
         return True
-    before = text[: match.start("quantity")]
-    return bool(_COMPARISON.search(before.rstrip() or "") and _CONDITION.search(text))
+    before = text[: match.start("quantity")].rstrip()
+    return bool(_COMPARISON.search(before[-24:]) and _CONDITION.search(_sentence(text, match)))
+
+
+def _sentence(text: str, match: re.Match[str]) -> str:
+    """The sentence around a figure."""
+    before = _SENTENCE_END.split(text[: match.start()])[-1]
+    return before + _SENTENCE_END.split(text[match.start() :], maxsplit=1)[0]
 
 
 def _claim(kind: Kind, match: re.Match[str]) -> Claim:
@@ -197,10 +204,12 @@ class Stated:
     values: frozenset[float]
     percents: frozenset[float]
     money: frozenset[float]
+    multiples: frozenset[float]
 
     def holds(self, claim: Claim, before: str = "") -> bool:
         """Whether the text states the figure; a figure called approximate may be rounded."""
-        known = {Kind.PERCENT: self.percents, Kind.MONEY: self.money}.get(claim.kind, self.values)
+        own = {Kind.PERCENT: self.percents, Kind.MONEY: self.money, Kind.MULTIPLE: self.multiples}
+        known = own.get(claim.kind, self.values)
         if any(abs(value - claim.value) < 1e-9 for value in known):
             return True
         if not claim.scaled and not _APPROXIMATELY.search(before[-16:]):
@@ -218,16 +227,19 @@ def _rounds_to(exact: float, rough: float) -> bool:
 @lru_cache(maxsize=64)
 def stated(text: str) -> Stated:
     """What numbers a source states, written as digits or in words."""
-    clear = same(text)
+    clear = same(masked(text))
     values = {amount(match["quantity"]) for match in _ANY.finditer(clear)}
     for match in _SPOKEN.finditer(clear):
         scale = {"hundred": 100, "thousand": 1000, "million": 1_000_000}.get((match[2] or "").casefold(), 1)
         values.add(float(_WORDS[match[1].casefold()] * scale))
-    by_kind: dict[Kind, set[float]] = {Kind.PERCENT: set(), Kind.MONEY: set()}
-    for kind, pattern in _CLAIMS[:4]:
+    by_kind: dict[Kind, set[float]] = {kind: set() for kind in Kind}
+    for kind, pattern in _CLAIMS:
         by_kind[kind] |= {amount(match["quantity"]) for match in pattern.finditer(clear)}
     return Stated(
-        values=frozenset(values), percents=frozenset(by_kind[Kind.PERCENT]), money=frozenset(by_kind[Kind.MONEY])
+        values=frozenset(values),
+        percents=frozenset(by_kind[Kind.PERCENT]),
+        money=frozenset(by_kind[Kind.MONEY]),
+        multiples=frozenset(by_kind[Kind.MULTIPLE]),
     )
 
 

@@ -99,7 +99,8 @@ class _Run:
 
     def _tagged(self, unit: Unit, marks: list[Tag]) -> None:
         """Every claim has a tag on its line or row, above it, or a column that names its source."""
-        excused = bool(marks) or self.covered or any(map(tags, unit.header)) or self._names_source(unit)
+        covered = self.covered and unit.form is not Form.PROSE
+        excused = bool(marks) or covered or any(map(tags, unit.header)) or self._names_source(unit)
         for text, name in self._texts(unit):
             if name is not None and self.places.is_customers(unit, name) and unit.form is Form.ROW:
                 if not marks:
