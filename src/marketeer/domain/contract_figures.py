@@ -88,6 +88,8 @@ _CLAIMS = (
 )
 _ANY = re.compile(rf"(?<![\w]){_QUANTITY}", re.I)
 _ALONE = re.compile(rf"(?<![\w#.,-])[{_SYMBOLS}]?{_QUANTITY}(?![\w-])")
+_PLAIN = re.compile(r"\d+(?:\.\d+)?")
+_PLAIN_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%")
 _HAS_FIGURE = re.compile(r"\d")
 # What is set or counted off, not claimed, when such a word stands near the figure.
 _SETTING = re.compile(
@@ -232,9 +234,13 @@ def stated(text: str) -> Stated:
     for match in _SPOKEN.finditer(clear):
         scale = {"hundred": 100, "thousand": 1000, "million": 1_000_000}.get((match[2] or "").casefold(), 1)
         values.add(float(_WORDS[match[1].casefold()] * scale))
+    # Between the commas of a table in text form, numbers are numbers too.
+    values |= {float(number) for number in _PLAIN.findall(clear)}
     by_kind: dict[Kind, set[float]] = {kind: set() for kind in Kind}
     for kind, pattern in _CLAIMS:
         by_kind[kind] |= {amount(match["quantity"]) for match in pattern.finditer(clear)}
+    by_kind[Kind.PERCENT] |= {float(number) for number in _PLAIN_PERCENT.findall(clear)}
+    by_kind[Kind.PERCENT] |= {value * 100 for value in values if 0 < value < 1}
     return Stated(
         values=frozenset(values),
         percents=frozenset(by_kind[Kind.PERCENT]),

@@ -84,7 +84,7 @@ class Lookup(Protocol):
 
 def snake(name: str) -> str:
     """How a formula names a column or a label: `Invites each` is invites_each, `#` is number."""
-    text = _SNAKE.sub("_", key(name).replace("#", "number")).strip("_")
+    text = _SNAKE.sub("_", key(name.replace("#", "number"))).strip("_")
     return f"_{text}" if text[:1].isdigit() else text
 
 

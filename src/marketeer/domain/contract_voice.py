@@ -31,11 +31,12 @@ _PLACEHOLDERS = (
     re.compile(r"\blorem ipsum\b", re.IGNORECASE),
     # A link's text is no placeholder, whatever it says.
     re.compile(r"\[(?:insert|your|add your|enter)\b[^\]\n]{0,80}\](?!\()", re.IGNORECASE),
-    re.compile(
-        r"\[(?:company|company name|product|product name|brand|brand name|name|first name|last name|link|url|date"
-        r"|amount|number|city|price)\](?!\()",
-        re.IGNORECASE,
-    ),
+)
+# In data and code, brackets are lists.
+_BLANKS = re.compile(
+    r"\[(?:company|company name|product|product name|brand|brand name|name|first name|last name|link|url|date"
+    r"|amount|number|city|price)\](?!\()",
+    re.IGNORECASE,
 )
 _FIELD = re.compile(r"\{\{[^{}\n]{0,80}\}\}")
 # Each with a text it cannot do without, which is quicker to look for.
@@ -122,6 +123,11 @@ def placeholders(contract: Contract, outline: Outline) -> Iterator[Finding]:
         if found:
             where = section_at(outline, found.start())
             yield _finding(where, Severity.MAJOR, f"the placeholder {shown(found[0])}", "the real text")
+    for unit in units(outline.text):
+        blank = _BLANKS.search(unit.text) if unit.form is not Form.BLOCK or unit.is_customer_block else None
+        if blank:
+            yield _finding(unit.section, Severity.MAJOR, f"the placeholder {shown(blank[0])}", "the real text")
+            break
     if contract.merge_fields:
         return
     for unit in units(outline.text):
