@@ -22,6 +22,7 @@ from marketeer.domain.contract_values import Problem, bare, list_parts, shown
 from marketeer.domain.contract_verbatim import holds_words
 from marketeer.domain.markdown import Outline, Part, heading_key, key
 
+_OUTPUTS = ("outputs/", "rehearsal/outputs/")
 NOT_SKILLS = ("director", "human")
 _MONEY = re.compile(
     r"(?:[$\u20ac\u00a3\u00a5\u20b9]\s?\d[\d.,]*|\b(?:USD|EUR|GBP|CHF|CAD|AUD)\s?\d[\d.,]*"
@@ -109,9 +110,7 @@ class References:
         if not paths:
             self.waive("Source files were not checked: the task has no input and no upstream output.")
             return None
-        wanted = key(value).strip("'\"")
-        names = [name.casefold() for path in paths for name in (path, path.rpartition("/")[2].rpartition(".")[0])]
-        if any(name in wanted or wanted in name for name in names if name):
+        if source_named(self.facts, value) is not None:
             return None
         return Problem(f"is {shown(value)}", f"a text this task was given: {', '.join(paths[:5])}")
 
@@ -161,8 +160,14 @@ class References:
 def source_named(facts: Facts, path: str) -> str | None:
     """The input or upstream output that a path or its file name means."""
     wanted = key(bare(path)).strip("'\"")
-    for name, text in facts.sources.items():
-        if name != GOAL_SOURCE and wanted and (wanted in name.casefold() or name.casefold() in wanted):
+    sources = [(name.casefold(), text) for name, text in facts.sources.items() if name != GOAL_SOURCE and wanted]
+    for name, text in sources:
+        if wanted in name or name in wanted:
+            return text
+    for name, text in sources:
+        # By its file name, or by the skill that wrote it.
+        folder, _, file = name.rpartition("/")
+        if file.rpartition(".")[0] in wanted or (name.startswith(_OUTPUTS) and folder.rpartition("/")[2] in wanted):
             return text
     return None
 
