@@ -6,6 +6,7 @@ The pipelines have fixed shapes, so that a goal's chain of calls is known before
     Bench Grid     3 phases of 3 tasks, each of which reads the whole phase before
     Bench Twenty   20 tasks: 4 chains of 5
     Bench Wide     20 tasks that wait for nothing
+    Bench Seven    one task, then two times three that read what is above them
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from marketeer.ports import ModelRequest, ModelResponse
 from marketeer.settings import Settings, load_settings
 
 CHAIN, GRID, TWENTY, WIDE = "Bench Chain", "Bench Grid", "Bench Twenty", "Bench Wide"
+SEVEN = "Bench Seven"
 GOAL = "Write down what this benchmark is for"
 SKILLS = tuple(f"bench-{number:02d}" for number in range(1, 21))
 # The answer names the product of this example, as every contract asks.
@@ -163,7 +165,8 @@ def _pipelines() -> list[dict[str, Any]]:
     grid = [[_step(3 * row + column, uses=_row(row - 1)) for column in range(3)] for row in range(3)]
     twenty = [[_step(4 * row + column, uses=_above(row, column)) for column in range(4)] for row in range(5)]
     wide = [[_step(number) for number in range(20)]]
-    shapes = {CHAIN: chain, GRID: grid, TWENTY: twenty, WIDE: wide}
+    seven = [[_step(0)], *([_step(column, uses=[above]) for column, above in row] for row in _THREES)]
+    shapes = {SEVEN: seven, CHAIN: chain, GRID: grid, TWENTY: twenty, WIDE: wide}
     return [
         {
             "name": name,
@@ -173,6 +176,9 @@ def _pipelines() -> list[dict[str, Any]]:
         }
         for name, rows in shapes.items()
     ]
+
+
+_THREES = (((1, 0), (2, 0), (3, 0)), ((4, 1), (5, 2), (6, 3)))
 
 
 def _row(row: int) -> list[int]:

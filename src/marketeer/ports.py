@@ -358,7 +358,7 @@ class ModelClient(Protocol):
     """
 
     async def complete(self, request: ModelRequest, on_text: Callable[[int], None] | None = None) -> ModelResponse:
-        """`on_text` is told the number of characters received so far."""
+        """`on_text` is told the number of characters received so far, 0 when the answer begins."""
         ...
 
     async def aclose(self) -> None: ...

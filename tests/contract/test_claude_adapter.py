@@ -140,7 +140,8 @@ async def test_progress_is_told_sparingly_and_ends_with_the_whole(open_model: Op
     heard: list[int] = []
     async with FakeClaude(answer=plain_answer(2_000)) as server:
         response = await open_model(server.base_url).complete(request(), heard.append)
-    assert len(heard) == 2  # the fake clock stands still: the first piece, then the end
+    assert heard[0] == 0
+    assert len(heard) == 3  # the fake clock stands still: the beginning, the first piece, the end
     assert heard[-1] == len(response.text)
 
 

@@ -57,15 +57,40 @@ async def test_the_blocks_stand_in_the_order_that_lets_calls_share_their_prefix(
         assert places == sorted(places)
 
 
+async def test_a_skills_own_block_is_kept_only_when_it_is_likely_to_be_read_again(tmp_path: Path) -> None:
+    clerk = Clerk()
+    clerk.says[SKILL] = [without_summary]
+    async with an_office(tmp_path, clerk) as office:
+        await finish(office)
+        await finish(office)
+        for _ in range(2):
+            clerk.says[SKILL] = [without_summary]
+            await finish(office)
+        clerk.seen.clear()
+    async with an_office(tmp_path, clerk) as office:
+        await finish(office)
+    # A first call, its revision, a first call; then a skill that has been called more than once a task.
+    assert [request.system[1].cache for request in clerk.calls(SKILL)] == ["5m"]
+
+
+async def test_a_first_call_writes_no_skill_into_the_cache_and_its_revision_does(tmp_path: Path) -> None:
+    clerk = Clerk()
+    clerk.says[SKILL] = [without_summary]
+    async with an_office(tmp_path, clerk) as office:
+        await finish(office, FUNNEL)
+    assert [request.system[1].cache for request in clerk.calls(SKILL)] == [None, "5m"]
+    assert {seen.request.system[0].cache for seen in clerk.seen} == {"5m"}
+
+
 async def test_what_calls_share_is_the_same_to_the_byte(tmp_path: Path) -> None:
     clerk = Clerk()
     clerk.says[SKILL] = [without_summary] * 3
     async with an_office(tmp_path, clerk) as office:
         await finish(office, FUNNEL)
-        assert len({request.system[:2] for request in clerk.calls(SKILL)}) == 1
+        assert len({tuple(block.text for block in request.system[:2]) for request in clerk.calls(SKILL)}) == 1
         assert len(clerk.calls(SKILL)) == 4
         assert len({seen.request.system[0] for seen in clerk.seen}) == 1
-        assert len({seen.request.system[1] for seen in clerk.seen}) == 4
+        assert len({seen.request.system[1].text for seen in clerk.seen}) == 4
 
 
 HOSTILE = (

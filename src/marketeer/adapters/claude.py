@@ -313,12 +313,13 @@ class _Turns:
 
 
 class _Progress:
-    """Tells how many characters have come, at most about ten times a second, and once at the end."""
+    """Tells that the answer has begun (0), then how many characters have come, at most about ten times a second, and
+    once at the end."""
 
     def __init__(self, clock: Clock, on_text: Callable[[int], None] | None) -> None:
         self._clock = clock
         self._on_text = on_text
-        self._reported = 0
+        self._reported = -1
         self._next_at = -math.inf
 
     def report(self, chars: int, *, last: bool = False) -> None:
@@ -326,7 +327,7 @@ class _Progress:
             return
         now = self._clock.monotonic()
         if last or now >= self._next_at:
-            self._next_at = now + PROGRESS_EVERY_S
+            self._next_at = now + (PROGRESS_EVERY_S if chars else 0.0)
             self._reported = chars
             self._on_text(chars)
 

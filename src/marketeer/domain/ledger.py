@@ -111,6 +111,7 @@ class TaskCost:
 
     cost_usd: Decimal
     latency_s: float
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

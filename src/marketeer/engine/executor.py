@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from decimal import Decimal
 from functools import partial
 
 from marketeer.domain.document import Author, Document, DocumentKind, output_path
 from marketeer.domain.errors import CutShort, EmptyOutput, ModelRefused, Truncated
+from marketeer.domain.forecast import LEAST_HISTORY, LONGEST_HISTORY
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call
 from marketeer.domain.markdown import unwrap
@@ -32,6 +33,8 @@ LARGER_LIMIT = 2
 # Of its limit. Below that an answer was not cut for want of room.
 NEARLY_FULL = 0.9
 EARLIER_RUNS = 3
+# Writing a prompt to the cache costs a quarter more, reading it saves nineteen twentieths of it.
+CALLS_THAT_PAY = 1.27
 
 log = get_logger(__name__)
 
@@ -80,9 +83,10 @@ class Executor:
         self._clock = clock
         self._zone = zone
         self._progress_of = progress_of
+        self._calls_a_task: dict[str, float] = {}
 
     async def run(
-        self, item: WorkItem, goal: Goal, task: Task, then: Callable[[], Claimed | None]
+        self, item: WorkItem, goal: Goal, task: Task, then: Callable[[], Claimed | None], *, again: bool = False
     ) -> tuple[Executed, Change | None]:
         """Do the task, or find that it was done before a crash. `then` is asked for the claim on the review when the
         answer is there. Returns the outcome, and its change when it is committed already. Raises what the worker's
@@ -93,7 +97,7 @@ class Executor:
             log.info("output_found", path=recorded.path, version=recorded.version)
             return _executed(item, recorded, recorded.warnings, None), None
         recording = _Recording(self._store, self._progress, item, then)
-        result = await self._execute(item, goal, task, recording)
+        result = await self._execute(item, goal, task, recording, again=again)
         log.info(
             "execution_done",
             model=result.model,
@@ -112,12 +116,16 @@ class Executor:
         )
         return executed, recording.change
 
-    async def _execute(self, item: WorkItem, goal: Goal, task: Task, recording: _Recording) -> Result:
+    async def _execute(self, item: WorkItem, goal: Goal, task: Task, recording: _Recording, *, again: bool) -> Result:
         started = self._clock.monotonic()
         skill = self._team.skill(task.skill)
         tier = await self._ledger.tier(skill.info.tier, goal)
         model = self._team.model(tier)
         gathered = await self._gather(goal, task, skill)
+        kept = self._ledger.cache_time(model)
+        again = again or task.revision > 0 or await self._is_called_again(task.skill)
+        timed = replace(gathered.parts, cache=kept, skill_cache=kept if again else None)
+        gathered = replace(gathered, parts=timed)
         # What was paid for before a crash is not asked for again; a cut answer is, but with more room.
         earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id) if item.claim > 1 else ()
         _check_paid_for(earlier)
@@ -223,6 +231,14 @@ class Executor:
         )
 
     # -- what it works from ----------------------------------------------------------------------------------
+
+    async def _is_called_again(self, skill: str) -> bool:
+        """Whether its tasks usually take more than one call, so often that keeping its prompt pays."""
+        if skill not in self._calls_a_task:
+            known = await self._store.skill_costs(skill, limit=LONGEST_HISTORY)
+            enough = len(known) >= LEAST_HISTORY
+            self._calls_a_task[skill] = sum(task.calls for task in known) / len(known) if enough else 1.0
+        return self._calls_a_task[skill] >= CALLS_THAT_PAY
 
     async def _gather(self, goal: Goal, task: Task, skill: Skill) -> _Gathered:
         sources = _Sources(self._library)

@@ -57,7 +57,9 @@ class Handlers:
                 planned, document = await self._director.plan(item, snapshot.goal)
                 return Handled(outcome=planned, documents=[document])
             case WorkKind.EXECUTE:
-                executed, change = await self._executor.run(item, snapshot.goal, _task(snapshot, item), then)
+                task = _task(snapshot, item)
+                again = any(t.skill == task.skill and not t.status.is_final for t in snapshot.tasks if t is not task)
+                executed, change = await self._executor.run(item, snapshot.goal, task, then, again=again)
                 return Handled(outcome=executed, change=change)
             case WorkKind.REVIEW:
                 return await self._review(item, snapshot)

@@ -22,10 +22,11 @@ from marketeer.domain.errors import (
 )
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call, Refused, Reservation, estimate
-from marketeer.domain.usage import CENT, Tier, Usage, dollars
+from marketeer.domain.usage import CENT, CacheTime, ModelSpec, Tier, Usage, dollars
 from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.patience import keep_trying
+from marketeer.engine.warmth import Warmth, cache_time
 from marketeer.logs import get_logger
 from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest, ModelResponse, Store, Tracer
 
@@ -94,6 +95,8 @@ class Ledger:
         self._doorbell = doorbell
         self._owner = owner
         self._api = api
+        self._warmth = Warmth(clock)
+        self._latency_s: dict[str, float] = {}
 
     async def tier(self, wanted: Tier, goal: Goal) -> Tier:
         """The tier the month's budget leaves for a call that wants this one.
@@ -118,6 +121,10 @@ class Ledger:
             raise self._cap_reached(refused, ask_usd=Decimal(0))
         return tier_at(level, wanted)
 
+    def cache_time(self, model: ModelSpec) -> CacheTime:
+        """How long to keep what this model's calls share: one after another they begin about so far apart."""
+        return cache_time(self._latency_s.get(model.model_id, 0.0))
+
     async def buy(
         self,
         request: ModelRequest,
@@ -137,6 +144,27 @@ class Ledger:
         Raises CapReached before the call; after it ApiUnavailable, PermanentError or ConfigurationError, with the call
         booked whenever it may have been billed.
         """
+        if goal.rehearsal:
+            return await self._buy(
+                request, goal, item, skill, tier, attempt, to_documents, settle or self._store.settle, on_text
+            )
+        async with self._warmth.turn(request, on_text) as on_begun:
+            return await self._buy(
+                request, goal, item, skill, tier, attempt, to_documents, settle or self._store.settle, on_begun
+            )
+
+    async def _buy(
+        self,
+        request: ModelRequest,
+        goal: Goal,
+        item: WorkItem,
+        skill: str | None,
+        tier: Tier,
+        attempt: int,
+        to_documents: Callable[[ModelResponse], Sequence[Document]],
+        settle: Settle,
+        on_text: Callable[[int], None] | None,
+    ) -> Bought:
         model = self._models.of(goal)
         reservation = self._reservation(request, goal=goal, item=item, skill=skill, tier=tier, attempt=attempt)
         try:
@@ -167,13 +195,12 @@ class Ledger:
                 await asyncio.shield(self._book_estimate(reservation, "interrupted"))
             raise
         self._api.succeeded()
+        self._latency_s[request.model.model_id] = response.latency_s
         documents = to_documents(response)
         # Paid for, and so far in memory only: a disk that is full for a moment must not cost the answer.
         return await keep_trying(
             self._clock,
-            lambda: asyncio.shield(
-                self._settle(request, reservation, response, documents, settle or self._store.settle)
-            ),
+            lambda: asyncio.shield(self._settle(request, reservation, response, documents, settle)),
         )
 
     async def _reserve(self, reservation: Reservation) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from marketeer.domain.contract_template import render_template
 from marketeer.domain.skill import Skill
-from marketeer.domain.usage import token_bound
+from marketeer.domain.usage import CacheTime, token_bound
 from marketeer.ports import PromptBlock
 
 _CLOSING = re.compile(r"</(?=\s*external-content)", re.IGNORECASE)
@@ -22,7 +22,8 @@ _H2 = re.compile(r"^(?=## )", re.MULTILINE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptParts:
     """Everything a prompt is made of. `upstream` and `inputs` map a path to its text, `previous` is the output that
-    was sent back with `feedback`."""
+    was sent back with `feedback`. `cache` is how long all calls share their beginning, `skill_cache` how long those of
+    the skill share more; None: none is expected soon."""
 
     house_rules: str
     context: str
@@ -36,6 +37,8 @@ class PromptParts:
     earlier: Mapping[str, str] = field(default_factory=dict)
     previous: str | None = None
     feedback: str | None = None
+    cache: CacheTime = "5m"
+    skill_cache: CacheTime | None = "5m"
 
 
 def fence(source: str, text: str) -> str:
@@ -55,7 +58,7 @@ def system_blocks(parts: PromptParts) -> tuple[PromptBlock, ...]:
         f"# Output template\n\nAnswer with one Markdown document of exactly this shape.\n\n"
         f"{render_template(skill.contract)}"
     )
-    blocks = [PromptBlock(text=shared, cache="5m"), PromptBlock(text=specialist, cache="5m")]
+    blocks = [PromptBlock(text=shared, cache=parts.cache), PromptBlock(text=specialist, cache=parts.skill_cache)]
     if parts.learnings:
         blocks.append(PromptBlock(text=f"## Past Learnings\n\n{parts.learnings}"))
     return tuple(blocks)

@@ -79,7 +79,10 @@ def skill_costs(connection: sqlite3.Connection, skill: str, limit: int) -> list[
         " AND s.calls > 0 ORDER BY t.finished_at DESC LIMIT ?",
         (skill, limit),
     )
-    return [TaskCost(cost_usd=dollars(row["settled_microusd"]), latency_s=row["latency_s"]) for row in rows]
+    return [
+        TaskCost(cost_usd=dollars(row["settled_microusd"]), latency_s=row["latency_s"], calls=row["calls"])
+        for row in rows
+    ]
 
 
 def forecast_errors(connection: sqlite3.Connection, limit: int) -> list[tuple[Decimal, Decimal]]:
