@@ -167,7 +167,7 @@ def source_named(facts: Facts, path: str) -> str | None:
     for name, text in sources:
         # By its file name, or by the skill that wrote it.
         folder, _, file = name.rpartition("/")
-        if file.rpartition(".")[0] in wanted or (name.startswith(_OUTPUTS) and folder.rpartition("/")[2] in wanted):
+        if (file.rpartition(".")[0] or file) in wanted or (name.startswith(_OUTPUTS) and folder.rpartition("/")[2] in wanted):
             return text
     return None
 
