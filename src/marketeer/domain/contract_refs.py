@@ -167,7 +167,8 @@ def source_named(facts: Facts, path: str) -> str | None:
     for name, text in sources:
         # By its file name, or by the skill that wrote it.
         folder, _, file = name.rpartition("/")
-        if (file.rpartition(".")[0] or file) in wanted or (name.startswith(_OUTPUTS) and folder.rpartition("/")[2] in wanted):
+        written_by = folder.rpartition("/")[2] if name.startswith(_OUTPUTS) else None
+        if (file.rpartition(".")[0] or file) in wanted or (written_by and written_by in wanted):
             return text
     return None
 
