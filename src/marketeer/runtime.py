@@ -168,6 +168,7 @@ class Office:
         self._closing = Closing(store=store, progress=self.progress, library=library, clock=clock)
         self.budget_page = BudgetPage(store, library, clock)
         self.progress.on_end = self._on_end
+        self.progress.on_late = self._closing.report_again
         self.live = LiveText()
         self._model = model
         self._team: FileTeam | None = None

@@ -14,9 +14,11 @@ from marketeer.adapters.claude import ClaudeModel
 from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.budget import month_key
+from marketeer.domain.errors import PermanentError
 from marketeer.domain.goal import Goal, GoalStatus, Priority
 from marketeer.domain.ledger import Refused, Reservation
 from marketeer.domain.task import WAITS_FOR_BUDGET, TaskStatus
+from marketeer.engine import ledger as ledger_module
 from marketeer.ports import ModelRequest
 from marketeer.runtime import Office
 from marketeer.testing.answers import Asked, RehearsedAnswers
@@ -132,6 +134,52 @@ async def test_a_refused_raise_ends_the_goal_as_exhausted_with_what_was_finished
         assert "budget" in report.partition("## What was not made")[2]
         assert "budget" in (goal.error or "")
         await check_books(office, goal)
+
+
+async def test_the_report_of_an_exhausted_goal_counts_a_call_that_was_in_flight_when_it_ended(tmp_path: Path) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk) as office:
+        for _ in range(2):
+            await finish(office, FUNNEL)
+        amounts = {seen.skill: worst_case(seen.request) for seen in clerk.seen if seen.skill != "marketing-ideas"}
+        # What earlier runs made makes prompts longer: the next to the cheapest of now is just dear enough.
+        cheapest, next_one = sorted(amounts, key=lambda skill: amounts[skill])[:2]
+        clerk.seen.clear()
+        clerk.hold(cheapest)
+        goal = await submit(office, FUNNEL, budget_usd=amounts[next_one])
+        async with at_work(office):
+            await clerk.busy_with(cheapest)
+            while not await office.store.approvals(status=ApprovalStatus.OPEN, goal_id=goal.goal_id):
+                await office.clock.sleep(1)
+            await office.decide(await _question(office, goal), Decision.REJECT, note=None, by="ada")
+            ended = await office.store.goal(goal.goal_id)
+            assert ended.status is GoalStatus.BUDGET_EXHAUSTED
+            assert "for 0 model calls" in read(office, ended.report_path)
+            clerk.let_go(cheapest)
+        bill = await office.store.goal_bill(goal.goal_id)
+        assert bill.total.calls == 1
+        assert f"${bill.total.settled_usd} for 1 model calls" in read(office, ended.report_path)
+
+
+async def test_a_call_that_waits_for_room_is_woken_by_the_settlement_and_not_by_a_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "LOST_RING_S", 1e9)
+    clerk = Clerk()
+    clerk.says[SKILL] = [PermanentError("no")]  # the second settlement is a release
+    async with an_office(tmp_path, clerk) as office:
+        asked = await submit(office, budget_usd=RICH)
+        clerk.hold(SKILL)
+        async with at_work(office):
+            await clerk.busy_with(SKILL)
+            month = await office.store.month_spend("2026-11")
+            await office.store.set_month_cap("2026-11", month.reserved_usd, who="ada", now=START)
+            others = [await submit(office, budget_usd=RICH) for _ in range(2)]
+            while len([g for g in others if await journal_of(office, g, "task_running")]) < 2:
+                await office.clock.sleep(1)
+            clerk.let_go(SKILL)
+        goals = [await office.store.goal(goal.goal_id) for goal in (asked, *others)]
+        assert sorted(goal.status.value for goal in goals) == ["completed", "failed", "waiting"]
 
 
 async def test_a_tasks_own_limit_asks_and_a_raise_really_raises_it(

@@ -32,6 +32,14 @@ class Closing:
         """Write the report of a goal in one of the ENDED_EARLY states; does nothing for another, or a second time."""
         if goal.status not in ENDED_EARLY or goal.report_path is not None:
             return
+        await self._write(goal)
+
+    async def report_again(self, goal: Goal) -> None:
+        """A call that was in flight when the goal was ended early has been booked since: its report counts it too."""
+        if goal.status in ENDED_EARLY and goal.report_path is not None:
+            await self._write(goal)
+
+    async def _write(self, goal: Goal) -> None:
         tasks = await self._store.tasks(goal.goal_id)
         documents = await closing_documents(goal, tasks, reports=self._reports, memory=self._memory, clock=self._clock)
         reported = Reported(item=None, report_path=documents[0].path)

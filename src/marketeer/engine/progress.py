@@ -27,7 +27,8 @@ log = get_logger(__name__)
 
 
 class Progress:
-    """`on_change` hears of every change this process commits, after the commit; `on_end` of each that ended a goal."""
+    """`on_change` hears of every change this process commits, after the commit; `on_end` of each that ended a goal,
+    `on_late` of a goal that had ended when a result of it came in."""
 
     def __init__(self, store: Store, clock: Clock, doorbell: Doorbell, tracer: Tracer) -> None:
         self._store = store
@@ -39,6 +40,7 @@ class Progress:
         self._goal_of_token: dict[str, str] = {}
         self.on_change: Callable[[Change], Awaitable[None]] | None = None
         self.on_end: Callable[[Goal], Awaitable[None]] | None = None
+        self.on_late: Callable[[Goal], Awaitable[None]] | None = None
 
     async def apply(
         self,
@@ -104,6 +106,12 @@ class Progress:
             await self.look_at_waiting_goals()
         if self.on_end is not None and change.goal.status.is_final:
             await self.on_end(change.goal)
+
+    async def came_late(self, goal_id: str) -> None:
+        """A result was refused. It may have cost something all the same."""
+        goal = await self._store.goal(goal_id)
+        if self.on_late is not None and goal.status.is_final:
+            await self.on_late(goal)
 
     async def look_at_waiting_goals(self) -> None:
         """Goals whose dependency in another goal has become final."""

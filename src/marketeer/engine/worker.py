@@ -233,6 +233,7 @@ class Worker:
         except StaleClaim as exc:
             # What was paid for is recorded; a lost lease or an ended goal takes no result any more.
             log.warning("late_result_refused", error=str(exc))
+            await self._progress.came_late(item.goal_id)
             return None
 
     def _review_of(self, item: WorkItem) -> Claimed | None:
