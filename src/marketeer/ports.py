@@ -232,7 +232,7 @@ class Store(Protocol):
     # -- documents -------------------------------------------------------------------------------------------
 
     async def add_document(self, document: Document) -> Document:
-        """Store the next version of its path and return it numbered."""
+        """Store the next version of its path and return it numbered. The journal is told of a human's."""
         ...
 
     async def document(self, path: str, version: int | None = None) -> Document | None:

@@ -12,6 +12,7 @@ import pytest
 import marketeer
 from marketeer.cli.journal import moment
 from marketeer.domain.errors import UsageError
+from marketeer.engine.library import Library
 from tests.e2e.conftest import Cli, wait_for_line
 from tests.integration import desk
 
@@ -90,3 +91,21 @@ async def test_following_ends_when_its_reader_goes(cli: Cli, tmp_path: Path) -> 
         process.stdout.close()
         await rehearsed(cli)
         process.wait(timeout=20)
+
+
+async def test_a_humans_edit_stands_in_the_journal_of_its_goal_or_of_the_workspace(tmp_path: Path) -> None:
+    async with desk.an_office(tmp_path, desk.Clerk()) as office:
+        goal = await desk.finish(office)
+        (task,) = await office.store.tasks(goal.goal_id)
+        assert task.output_path is not None
+        (office.workspace.root / task.output_path).write_text("# Better\n", encoding="utf-8")
+        await Library(office.store, office.workspace, office.clock).refresh(task.output_path)
+        told = [e for e in await office.store.journal(limit=10_000) if e.what == "document_edited"]
+        assert [(entry.goal_id, entry.task_id, entry.who) for entry in told] == [
+            ("workspace", None, "a human"),
+            (goal.goal_id, task.task_id, "a human"),
+        ]
+        assert told[-1].data == {"path": task.output_path, "version": 2}
+        for goal_id in await office.store.journals():
+            _, flaws = await office.store.examine_journal(goal_id)
+            assert flaws == []

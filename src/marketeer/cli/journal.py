@@ -23,6 +23,7 @@ from marketeer.runtime import Reader, open_reader, zone_of
 
 NEWEST = 100
 PAGE = 1000
+GOAL = "goal"
 FOLLOW_LOOK_S = 1.0
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(r"(\d{1,6})\s*([mhdw])", re.IGNORECASE | re.ASCII)
@@ -129,7 +130,7 @@ def entry_line(entry: JournalEntry, goal_id: str | None) -> str:
     """`2026-11-22 18:33:01  ab12cd  copywriting  task_revision  marketeer: the summary is missing`, in local time."""
     when = f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}"
     goal = [] if goal_id else [entry.goal_id.rsplit("-", 1)[-1]]
-    subject = str(entry.data.get("skill") or entry.task_id or "goal")
+    subject = str(entry.data.get("skill") or entry.task_id or (GOAL if "-" in entry.goal_id else "-"))
     why = f": {text.one_line(entry.why)}" if entry.why else ""
     return text.GAP.join([when, *goal, f"{subject:<25}", f"{entry.what:<20}", f"{entry.who}{why}"])
 

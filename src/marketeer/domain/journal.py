@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from marketeer.domain.document import Document
+
+# Whose entries belong to no goal, but to all of the workspace.
+WORKSPACE_JOURNAL = "workspace"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
@@ -23,6 +28,19 @@ class JournalEntry:
     why: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     entry_id: int = 0
+
+
+def edited(document: Document) -> JournalEntry:
+    """A human has changed or written a document, numbered already. Who it was, a file does not say."""
+    return JournalEntry(
+        goal_id=document.goal_id or WORKSPACE_JOURNAL,
+        at=document.created_at,
+        what="document_edited",
+        who="a human",
+        task_id=document.task_id,
+        why=f"version {document.version} of {document.path}",
+        data={"path": document.path, "version": document.version},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,10 +23,10 @@ from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.remembered import MISSING, Remembered
 from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.budget import MonthBudget, month_key
-from marketeer.domain.document import Document
+from marketeer.domain.document import Author, Document
 from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import Goal
-from marketeer.domain.journal import JournalEntry
+from marketeer.domain.journal import JournalEntry, edited
 from marketeer.domain.journal_chain import Flaw, Head
 from marketeer.domain.learning import Learning
 from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
@@ -350,7 +350,7 @@ class SqliteStore:
 
     async def add_document(self, document: Document) -> Document:
         return await self._db.write(
-            lambda c: documents_sql.add(c, document),
+            lambda c: _add_told(c, document),
             on_end=lambda stored: self._know_documents([stored] if stored else ()),
         )
 
@@ -423,6 +423,14 @@ def _learnings(
         {**wanted, "rehearsal": int(rehearsal), "limit": limit},
     )
     return [goals_sql.LEARNINGS.record(row) for row in rows]
+
+
+def _add_told(connection: sqlite3.Connection, document: Document) -> Document:
+    """What the machine adds belongs to a change, which has entries of its own."""
+    stored = documents_sql.add(connection, document)
+    if document.author is Author.HUMAN:
+        journal_sql.add_entries(connection, [edited(stored)])
+    return stored
 
 
 def _add_once(connection: sqlite3.Connection, document: Document) -> Document:
