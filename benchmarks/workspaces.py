@@ -156,6 +156,9 @@ class InstantModel:
             latency_s=0.0,
         )
 
+    async def answers(self) -> bool:
+        return True
+
     async def aclose(self) -> None:
         return None
 

@@ -14,12 +14,16 @@ from typing import Literal, Protocol
 
 from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.budget import MonthBudget
+from marketeer.domain.condition import Condition, ConditionName
+from marketeer.domain.degradation import Disk
 from marketeer.domain.document import Document
 from marketeer.domain.goal import Goal
+from marketeer.domain.health import QueueDepth
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.journal_chain import Flaw, Head
 from marketeer.domain.learning import Learning
 from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
+from marketeer.domain.metrics import Metrics
 from marketeer.domain.plan import Pipeline
 from marketeer.domain.review import Review
 from marketeer.domain.skill import Skill, SkillInfo
@@ -94,6 +98,40 @@ class Store(Protocol):
 
     async def foundation_task(self, *, rehearsal: bool) -> Task | None:
         """The unfinished product-context task of a live goal, if there is one."""
+        ...
+
+    # -- the whole workspace ---------------------------------------------------------------------------------
+
+    async def conditions(self) -> Sequence[Condition]:
+        """Those that hold, the oldest first. Cheap enough to be asked many times a second."""
+        ...
+
+    async def begin_condition(self, condition: Condition) -> bool:
+        """Journaled. False when it holds already, and then nothing changes."""
+        ...
+
+    async def end_condition(self, name: ConditionName, *, who: str, now: datetime) -> bool:
+        """Journaled. False when it does not hold."""
+        ...
+
+    async def metrics(
+        self, *, now: datetime, ended_from: datetime | None = None, ended_before: datetime | None = None
+    ) -> Metrics:
+        """Since the beginning, pruned goals included; or of the goals that ended in that time (give both). Rehearsals
+        are left out."""
+        ...
+
+    async def queue_depth(self, *, now: datetime) -> QueueDepth:
+        """Of live, unpaused real goals."""
+        ...
+
+    async def blocked_pipelines(self) -> Sequence[str]:
+        """Names of those whose real goals wait for a human after failures in a row."""
+        ...
+
+    async def failures_in_a_row(self, goal_id: str, *, most: int) -> int:
+        """How many of the newest finished tasks of this goal's pipeline have failed one after the other, since a human
+        last let it go on; counted up to `most`."""
         ...
 
     # -- reading ---------------------------------------------------------------------------------------------
@@ -361,6 +399,10 @@ class ModelClient(Protocol):
         """`on_text` is told the number of characters received so far, 0 when the answer begins."""
         ...
 
+    async def answers(self) -> bool:
+        """Whether it can be reached at all, asked at no cost. Raises ConfigurationError and nothing else."""
+        ...
+
     async def aclose(self) -> None: ...
 
 
@@ -441,6 +483,10 @@ class Workspace(Protocol):
 
     async def stamp(self, path: str) -> Stamp | None:
         """Changes whenever the file does; None when there is none."""
+        ...
+
+    async def disk(self) -> Disk | None:
+        """The room where it lies; None when that cannot be told."""
         ...
 
     def work_lock(self, *, scope: str) -> AbstractAsyncContextManager[None]:

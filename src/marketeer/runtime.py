@@ -23,7 +23,8 @@ from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.system_clock import SystemClock, machine_zone
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.domain.approval import Decision
-from marketeer.domain.budget import MonthBudget, month_key
+from marketeer.domain.budget import BudgetLevel, MonthBudget, month_key
+from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.errors import ConfigurationError, UsageError, WorkspaceBusy
 from marketeer.domain.outcome import BudgetLooked, CancelAsked, Decided, PauseAsked, RedoAsked, UnpauseAsked
 from marketeer.domain.usage import Tier
@@ -261,6 +262,20 @@ class Office:
             if not goal.rehearsal:
                 await self.progress.apply(goal.goal_id, BudgetLooked())
 
+    async def pause_everything(self, *, paused: bool, by: str, why: str | None = None) -> bool:
+        """The kill switch, for every process that works here now or later. False when it stands so already."""
+        now = self.clock.now()
+        if paused:
+            condition = Condition(name=ConditionName.PAUSED, since=now, who=by, why=why)
+            return await self.store.begin_condition(condition)
+        return await self.store.end_condition(ConditionName.PAUSED, who=by, now=now)
+
+    async def budget_level(self) -> BudgetLevel:
+        """Of this month. Before the first real goal has stored a cap nothing has been spent."""
+        month = month_key(self.clock.now())
+        budget, spend = await self.store.month_budget(month), await self.store.month_spend(month)
+        return budget.level(spend.settled_usd) if budget is not None else BudgetLevel.NORMAL
+
     # -- work ------------------------------------------------------------------------------------------------
 
     async def work(
@@ -293,6 +308,7 @@ class Office:
         from marketeer.engine.api_state import ApiState
         from marketeer.engine.director import Director
         from marketeer.engine.executor import Executor
+        from marketeer.engine.gate import Gate
         from marketeer.engine.handlers import Handlers
         from marketeer.engine.ledger import Ledger, Models
         from marketeer.engine.library import Library
@@ -348,6 +364,15 @@ class Office:
             tracer=self._tracer,
         )
         queue = LocalQueue()
+        gate = Gate(
+            store=store,
+            clock=clock,
+            doorbell=self.doorbell,
+            api=api,
+            ask_api=real.answers if real is not None else None,
+            disk=self.workspace.disk,
+            budget_level=self.budget_level,
+        )
         outbox = Outbox(
             store=store,
             queue=queue,
@@ -355,7 +380,7 @@ class Office:
             doorbell=self.doorbell,
             clock=clock,
             scope=scope,
-            api=api,
+            gate=gate,
         )
         worker = Worker(
             store=store,
@@ -364,6 +389,7 @@ class Office:
             handlers=handlers,
             clock=clock,
             api=api,
+            gate=gate,
             options=WorkerOptions(
                 owner=owner,
                 max_parallel=settings.max_parallel_agents,
@@ -377,6 +403,7 @@ class Office:
             library=library,
             outbox=outbox,
             worker=worker,
+            gate=gate,
             doorbell=self.doorbell,
             clock=clock,
             owner=owner,

@@ -102,7 +102,8 @@ class Clerk:
     """A model that answers with a document that passes its contract, unless told otherwise.
 
     `says[skill]` are the answers to that skill's next calls in turn: a text, a response, an error to raise, a function
-    of the request, or None for the usual one. A held skill's calls wait until they are let go.
+    of the request, or None for the usual one. A held skill's calls wait until they are let go. `reachable` is what it
+    says when it is asked at no cost.
     """
 
     def __init__(self, *, clock: Clock | None = None) -> None:
@@ -110,6 +111,7 @@ class Clerk:
         self.seen: list[Seen] = []
         self.in_flight: Counter[str] = Counter()
         self.peak = 0
+        self.reachable = True
         self._clock = clock
         self._gates: dict[str, asyncio.Event] = {}
         self._stirred = asyncio.Event()
@@ -149,6 +151,9 @@ class Clerk:
         finally:
             self.in_flight[skill] -= 1
             self._stirred.set()
+
+    async def answers(self) -> bool:
+        return self.reachable
 
     async def aclose(self) -> None:
         """Nothing is held open."""

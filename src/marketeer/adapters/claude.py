@@ -144,6 +144,21 @@ class ClaudeModel:
         """Import the SDK and make its client now, on a thread. Raises ConfigurationError, as `complete` would."""
         await self._open()
 
+    async def answers(self) -> bool:
+        """Asks for the list of models, which costs nothing. A server may not have it: any word of its own will do, but
+        for one that says it cannot work."""
+        import anthropic
+        import httpx2
+
+        client = await self._open()
+        try:
+            response = await client.get("/v1/models?limit=1", cast_to=httpx2.Response)
+        except anthropic.APIStatusError as exc:
+            return exc.status_code < 500 and exc.status_code != HTTPStatus.TOO_MANY_REQUESTS
+        except (anthropic.AnthropicError, httpx2.HTTPError, *GARBLED):
+            return False
+        return response.status_code < 500
+
     async def aclose(self) -> None:
         client, self._client = self._client, None
         if client is not None:

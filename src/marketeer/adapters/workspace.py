@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from marketeer.caution import Caution
+from marketeer.domain.degradation import Disk
 from marketeer.domain.errors import StoreUnavailable, UsageError, WorkspaceBusy
 from marketeer.ports import Stamp
 
@@ -141,6 +143,17 @@ class FileWorkspace:
     def _stamp(self, path: str) -> Stamp | None:
         _, found = self._resolved(path)
         return None if found is None else (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+    async def disk(self) -> Disk | None:
+        return await asyncio.to_thread(self._disk)
+
+    def _disk(self) -> Disk | None:
+        try:
+            usage = shutil.disk_usage(self.root)
+        except OSError:
+            return None
+        # What is kept for the system administrator is of no use to us, and belongs to no share of ours.
+        return Disk(free=usage.free, total=usage.used + usage.free)
 
     async def write(self, path: str, content: bytes) -> None:
         await self.write_many([(path, content)])

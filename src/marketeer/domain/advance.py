@@ -48,6 +48,8 @@ from marketeer.domain.usage import dollars
 from marketeer.domain.work import WorkItem, WorkKind, WorkState
 
 MAX_CYCLES = 50
+# So many tasks of a pipeline in a row that fail open its circuit.
+CIRCUIT_OPENS_AFTER = 3
 
 APPROVED = "approved"
 APPROVED_WITH_FINDINGS = "approved with findings"
@@ -112,6 +114,8 @@ def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one ar
             _retry(draft, WAITS_FOR_BUDGET, due_before=None)
         case ApiLooked():
             _retry(draft, WAITS_FOR_API, due_before=draft.now + OUTAGE_DELAY)
+            if occurrence.back:
+                _forget_attempts(draft)
         case Looked():
             pass
         case _:
@@ -148,6 +152,7 @@ def _claim(draft: Draft, claimed: Claimed) -> None:
         owner=claimed.owner,
         lease_until=claimed.lease_until,
         attempts=item.attempts + 1,
+        claimed_at=draft.now,
         # From here on its due times are by this clock, however far back that has gone.
         created_at=min(item.created_at, draft.now),
     )
@@ -330,6 +335,8 @@ def _fail(draft: Draft, failed: Failed) -> None:
     )
     if failed.kind is FailureKind.PERMANENT or worn_out:
         _fail_for_good(draft, item, failed.error)
+        if item.kind is WorkKind.EXECUTE and failed.failed_before + 1 >= CIRCUIT_OPENS_AFTER:
+            _open_circuit(draft, failed)
         return
     down = failed.kind is FailureKind.OUTAGE
     if down:
@@ -382,6 +389,27 @@ def _fail_for_good(draft: Draft, item: WorkItem, error: str) -> None:
         draft.move(_task_of(draft, item), TaskStatus.BLOCKED, reason=question, waits_for=approval.approval_id)
 
 
+def _open_circuit(draft: Draft, failed: Failed) -> None:
+    """What keeps failing is stopped, and a human looks at it."""
+    if any(approval.kind is ApprovalKind.PIPELINE for approval in draft.open_approvals()):
+        return
+    pipeline = draft.goal.pipeline or "this goal's own plan"
+    question = (
+        f"{failed.failed_before + 1} tasks of {pipeline} in a row failed, the last one because: {failed.error}. "
+        "Go on with this goal?"
+    )
+    draft.set_goal(paused=True)
+    draft.note("pipeline_blocked", why=failed.error, pipeline=draft.goal.pipeline, failures=failed.failed_before + 1)
+    draft.ask(
+        ApprovalKind.PIPELINE,
+        question,
+        [
+            (Decision.APPROVE, "go on: the cause is mended"),
+            (Decision.REJECT, "cancel the goal; what is finished is kept"),
+        ],
+    )
+
+
 def _over_budget(draft: Draft, refused: OverBudget) -> None:
     item = _held(draft, refused.item)
     task = _task_of(draft, item)
@@ -426,6 +454,13 @@ def _retry(draft: Draft, waits_for: str, *, due_before: datetime | None) -> None
         soon = due_before is None or item.due_at <= due_before
         if waits and soon and item.state is WorkState.READY and item.due_at > draft.now:
             draft.put(item, due_at=draft.now)
+
+
+def _forget_attempts(draft: Draft) -> None:
+    """What failed while the API was going down, without having met the outage itself."""
+    for item in list(draft.items.values()):
+        if item.state is WorkState.READY and item.attempts:
+            draft.put(item, attempts=0)
 
 
 def _hand_back(draft: Draft, handed: HandedBack) -> None:

@@ -15,6 +15,7 @@ class ApprovalKind(StrEnum):
     BUDGET = "budget"
     LEGAL_RISK = "legal_risk"
     FAILURE = "failure"
+    PIPELINE = "pipeline"
 
 
 class Decision(StrEnum):

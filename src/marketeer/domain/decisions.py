@@ -35,6 +35,8 @@ def decide(draft: Draft, decided: Decided) -> None:
         case ApprovalKind.LEGAL_RISK:
             if decided.decision is Decision.REJECT:
                 abandon(draft, GoalStatus.CANCELLED, f"rejected: {decided.note or approval.question}")
+        case ApprovalKind.PIPELINE:
+            _decide_pipeline(draft, approval, decided)
         case ApprovalKind.QUALITY | ApprovalKind.FAILURE:
             _decide_task(draft, approval, decided)
 
@@ -60,6 +62,14 @@ def _decide_budget(draft: Draft, approval: Approval, decided: Decided) -> None:
         raised = (task.budget_usd or Decimal(0)) + amount
         draft.note("budget_raised", task_id=task.task_id, budget_usd=str(raised))
         requeue(draft, task, budget_usd=raised)
+
+
+def _decide_pipeline(draft: Draft, approval: Approval, decided: Decided) -> None:
+    if decided.decision is Decision.REJECT:
+        abandon(draft, GoalStatus.CANCELLED, f"stopped by {decided.by}: {decided.note or approval.question}")
+        return
+    draft.set_goal(paused=False)
+    draft.note("pipeline_unblocked", why=decided.note, pipeline=draft.goal.pipeline)
 
 
 def _decide_task(draft: Draft, approval: Approval, decided: Decided) -> None:

@@ -111,7 +111,7 @@ class Draft:
         return changed
 
     def close(self, item: WorkItem, state: WorkState = WorkState.DONE) -> None:
-        self.put(item, state=state, owner=None, lease_until=None)
+        self.put(item, state=state, owner=None, lease_until=None, done_at=self.now)
 
     def void_items(self, task_id: str | None = None) -> None:
         """Close every open item, or those of one task."""

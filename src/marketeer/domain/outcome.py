@@ -85,10 +85,13 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
+    """`failed_before`: as many tasks of the goal's pipeline have failed in a row before this one."""
+
     item: ItemRef
     kind: FailureKind
     error: str
     retry_after_s: float | None = None
+    failed_before: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +153,10 @@ class BudgetLooked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiLooked:
-    """A process begins to work: what met an outage is due now. A wait that the server itself asked for goes on."""
+    """A process begins to work, or the API is `back` after an outage: what met it is due now. A wait that the server
+    itself asked for goes on. Attempts that led to the outage are forgotten once it is over."""
+
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,8 @@ _KIND_RANK = {WorkKind.REVIEW: 0, WorkKind.REPORT: 1, WorkKind.PLAN: 2, WorkKind
 class WorkItem:
     """One step owed. Its id names task (or goal), kind and generation, so a step cannot be owed twice.
 
-    `claim` counts claims: a result carries the claim it was made under, and a later claim voids it.
+    `claim` counts claims: a result carries the claim it was made under, and a later claim voids it. `claimed_at` is
+    the time of the last one, `done_at` that of the step's end.
     """
 
     work_item_id: str
@@ -52,6 +53,8 @@ class WorkItem:
     claim: int = 0
     owner: str | None = None
     lease_until: datetime | None = None
+    claimed_at: datetime | None = None
+    done_at: datetime | None = None
 
     @property
     def queue_priority(self) -> int:

@@ -179,12 +179,12 @@ class Ledger:
                 response = await model.complete(request, on_text)
                 span.answered(response)
         except CallLost as exc:
-            self._api.failed(item.work_item_id, lost=True)
+            self._hear(goal, str(exc), lost=True)
             await keep_trying(self._clock, partial(self._book_estimate, reservation, str(exc)))
             raise (exc.__cause__ if isinstance(exc.__cause__, MarketeerError) else ApiUnavailable(str(exc))) from exc
         except MarketeerError as exc:
             if isinstance(exc, ApiUnavailable):
-                self._api.failed(item.work_item_id, rate_limited=exc.rate_limited)
+                self._hear(goal, str(exc), rate_limited=exc.rate_limited)
             await self._release(request.call_id)
             log.warning("call_failed", call_id=request.call_id, error=str(exc), error_type=type(exc).__name__)
             raise
@@ -194,7 +194,8 @@ class Ledger:
             with contextlib.suppress(StoreUnavailable):
                 await asyncio.shield(self._book_estimate(reservation, "interrupted"))
             raise
-        self._api.succeeded()
+        if not goal.rehearsal:
+            self._api.succeeded()
         self._latency_s[request.model.model_id] = response.latency_s
         documents = to_documents(response)
         # Paid for, and so far in memory only: a disk that is full for a moment must not cost the answer.
@@ -202,6 +203,11 @@ class Ledger:
             self._clock,
             lambda: asyncio.shield(self._settle(request, reservation, response, documents, settle)),
         )
+
+    def _hear(self, goal: Goal, why: str, *, rate_limited: bool = False, lost: bool = False) -> None:
+        """A rehearsal says nothing of the API."""
+        if not goal.rehearsal:
+            self._api.failed(why, rate_limited=rate_limited, lost=lost)
 
     async def _reserve(self, reservation: Reservation) -> None:
         """Hold the money. Waits while it is only held by calls in flight, which mostly settle at less."""

@@ -7,13 +7,14 @@ finds the rest, and hands back what a dead worker held.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from marketeer.domain.errors import StaleClaim, StoreUnavailable
 from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import HandedBack, ItemRef
 from marketeer.domain.snapshot import Change
 from marketeer.domain.work import Scope, WorkItem, WorkState
-from marketeer.engine.api_state import ApiState
+from marketeer.engine.gate import Gate
 from marketeer.engine.progress import Progress
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, Store, WorkQueue
@@ -36,14 +37,14 @@ class Outbox:
         doorbell: Doorbell,
         clock: Clock,
         scope: Scope,
-        api: ApiState,
+        gate: Gate,
     ) -> None:
         self._store = store
         self._queue = queue
         self._progress = progress
         self._doorbell = doorbell
         self._clock = clock
-        self._api = api
+        self._gate = gate
         self.scope = scope
 
     async def offer(self, change: Change) -> None:
@@ -51,16 +52,16 @@ class Outbox:
         now = self._clock.now()
         live = not (change.goal.status.is_final or change.goal.paused)
         ready = [i for i in change.items if i.state is WorkState.READY and i.is_due(now)]
-        mine = [item for item in ready if live and self._in_scope(item, rehearsal=change.goal.rehearsal)]
+        mine = [item for item in ready if live and self._may_go(item, rehearsal=change.goal.rehearsal)]
         for item in mine:
             log.info("item_enqueued", item=item.work_item_id, task_id=item.task_id, priority=item.queue_priority)
         await self._put(mine)
 
     async def _put(self, items: Sequence[WorkItem]) -> None:
-        """On the queue, but for what has to wait for the API to come back."""
-        priorities = {item.work_item_id: item.queue_priority for item in items}
-        allowed = self._api.let_through(list(priorities))
-        await self._queue.put([(item_id, priorities[item_id]) for item_id in allowed])
+        await self._queue.put([(item.work_item_id, item.queue_priority) for item in items])
+
+    def _may_go(self, item: WorkItem, *, rehearsal: bool) -> bool:
+        return self._in_scope(item, rehearsal=rehearsal) and self._gate.allows(item.priority, rehearsal=rehearsal)
 
     def _in_scope(self, item: WorkItem, *, rehearsal: bool) -> bool:
         if self.scope.rehearsals_only and not rehearsal:
@@ -76,8 +77,18 @@ class Outbox:
     async def sweep(self) -> None:
         await self._hand_back_expired()
         await self._progress.look_at_waiting_goals()
-        ready = await self._store.ready_items(now=self._clock.now(), scope=self.scope, limit=BATCH)
-        await self._put(ready)
+        await self._put(await self.takeable())
+
+    async def takeable(self) -> Sequence[WorkItem]:
+        """What is due and may be taken up now, the most urgent and oldest first."""
+        now = self._clock.now()
+        ready = await self._store.ready_items(now=now, scope=self.scope, limit=BATCH)
+        if self._gate.is_open or not ready:
+            return ready
+        # What holds real goals may leave rehearsals alone.
+        only = replace(self.scope, rehearsals_only=True)
+        rehearsals = {i.work_item_id for i in await self._store.ready_items(now=now, scope=only, limit=BATCH)}
+        return [i for i in ready if self._gate.allows(i.priority, rehearsal=i.work_item_id in rehearsals)]
 
     async def _hand_back_expired(self) -> None:
         for item in await self._store.claimed_items(lease_before=self._clock.now()):

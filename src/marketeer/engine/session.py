@@ -13,6 +13,7 @@ from marketeer.domain.outcome import ApiLooked, BudgetLooked, Looked
 from marketeer.domain.snapshot import Change
 from marketeer.domain.task import WAITS_FOR_BUDGET, Task, TaskStatus
 from marketeer.domain.work import Scope
+from marketeer.engine.gate import Gate
 from marketeer.engine.library import Library
 from marketeer.engine.outbox import Outbox
 from marketeer.engine.progress import Progress
@@ -48,6 +49,7 @@ class Session:
         library: Library,
         outbox: Outbox,
         worker: Worker,
+        gate: Gate,
         doorbell: WatchedDoorbell,
         clock: Clock,
         owner: str,
@@ -59,6 +61,7 @@ class Session:
         self._library = library
         self._outbox = outbox
         self._worker = worker
+        self._gate = gate
         self._doorbell = doorbell
         self._clock = clock
         self._owner = owner
@@ -84,14 +87,19 @@ class Session:
 
         The caller holds the working lock. Raises the UsageError that stopped the worker, if one did.
         """
+        await self._gate.look()
         await self._take_over()
         await self._widen_scope(goal_id)
         self._progress.on_change = self._heard
+        self._gate.on_turn = self._worker.look_again
+        self._gate.on_api_back = self._resume_after_outage
         async with asyncio.TaskGroup() as loops:
             background = [
                 loops.create_task(self._supervised(name, loop), name=name)
                 for name, loop in (
                     ("warm-up", self._warm_up),
+                    ("gate", self._gate.run),
+                    ("api", self._gate.ask_api),
                     ("worker", self._worker.run),
                     ("outbox", self._outbox.run),
                     ("doorbell", self._doorbell.watch),
@@ -154,6 +162,13 @@ class Session:
             if self._outbox.covers(goal):
                 await self._progress.apply(goal.goal_id, BudgetLooked())
                 await self._progress.apply(goal.goal_id, ApiLooked())
+
+    async def _resume_after_outage(self) -> None:
+        """What met it is due now, the oldest goal first."""
+        unfinished = await self._store.goals(limit=10_000, unfinished_only=True)
+        for goal in reversed(unfinished):
+            if self._outbox.covers(goal) and not goal.rehearsal:
+                await self._progress.apply(goal.goal_id, ApiLooked(back=True))
 
     async def _widen_scope(self, goal_id: str | None) -> None:
         """A goal that waits for another goal's task works on that task too, and on nothing else of that goal."""
@@ -226,8 +241,10 @@ class Session:
         if goal.status.is_final or goal.status in (GoalStatus.BLOCKED, GoalStatus.PAUSED):
             return True
         now, scope = self._clock.now(), self._outbox.scope
-        if await self._store.ready_items(now=now, scope=scope, limit=1):
+        if await self._outbox.takeable():
             return False
+        if await self._store.ready_items(now=now, scope=scope, limit=1):
+            return self._gate.waits_for_somebody
         if await self._store.claimed_items(lease_before=None):
             return False  # of a step that could not be reported: it is handed back when its lease ends
         if await self._progress.apply(goal.goal_id, Looked()) is not None:

@@ -14,6 +14,7 @@ from functools import partial
 
 import structlog
 
+from marketeer.domain.advance import CIRCUIT_OPENS_AFTER
 from marketeer.domain.errors import (
     ApiUnavailable,
     MarketeerError,
@@ -36,6 +37,7 @@ from marketeer.domain.outcome import (
 from marketeer.domain.snapshot import Change
 from marketeer.domain.work import WorkItem, WorkKind, WorkState, work_item_id
 from marketeer.engine.api_state import ApiState
+from marketeer.engine.gate import Gate
 from marketeer.engine.handlers import Handled, Handlers
 from marketeer.engine.leases import Leases
 from marketeer.engine.ledger import CapReached
@@ -73,6 +75,7 @@ class Worker:
         handlers: Handlers,
         clock: Clock,
         api: ApiState,
+        gate: Gate,
         options: WorkerOptions,
     ) -> None:
         self._store = store
@@ -81,10 +84,14 @@ class Worker:
         self._handlers = handlers
         self._clock = clock
         self._api = api
+        self._gate = gate
         self._options = options
         self._leases = Leases(store, clock, lease_s=options.lease_s)
         self._waiting: set[asyncio.Task[None]] = set()
         self._busy: set[asyncio.Task[None]] = set()
+        # At the queue or at work.
+        self._active: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Event()
         self._rested = asyncio.Event()
         self.stopping = asyncio.Event()
         self.stopped_by: UsageError | None = None
@@ -116,15 +123,31 @@ class Worker:
         slot = asyncio.current_task()
         assert slot is not None  # noqa: S101 - this runs as a task of the group
         while not self.stopping.is_set():
+            await self._turn(self._active)
+            self._active.add(slot)
             item_id = await self._queue.get()
+            # Fewer may be allowed by now than were when it went to the queue.
+            await self._turn(self._busy)
             self._waiting.discard(slot)
             self._busy.add(slot)
             try:
                 await self._job(item_id)
             finally:
                 self._busy.discard(slot)
+                self._active.discard(slot)
                 self._rested.set()
+                self._room.set()
             self._waiting.add(slot)
+
+    async def _turn(self, others: set[asyncio.Task[None]]) -> None:
+        """Returns when one more may join these."""
+        while len(others) >= self._gate.agents(self._options.max_parallel):
+            self._room.clear()
+            await self._room.wait()
+
+    def look_again(self) -> None:
+        """More or fewer may be at work from now on."""
+        self._room.set()
 
     async def idle(self) -> None:
         """Returns when nothing is in hand."""
@@ -200,10 +223,17 @@ class Worker:
             item = await self._store.work_item(item_id)
         if item is None or item.state is not WorkState.READY:
             return None  # the queue brings an item at least once
+        if not self._gate.is_open and not await self._may_be_taken_up(item):
+            return None
         claimed = Claimed(item_id=item_id, owner=self._options.owner, lease_until=self._lease_end())
         with structlog.contextvars.bound_contextvars(item=item_id, goal_id=item.goal_id, task_id=item.task_id):
             log.debug("item_dequeued")
             return self._given(await self._progress.apply(item.goal_id, claimed))
+
+    async def _may_be_taken_up(self, item: WorkItem) -> bool:
+        """What may not stays in the store; the sweep brings it again when it may."""
+        goal = await self._store.goal(item.goal_id)
+        return self._gate.allows(item.priority, rehearsal=goal.rehearsal)
 
     def _lease_end(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self._options.lease_s)
@@ -224,6 +254,9 @@ class Worker:
             await self._progress.announce(handled.change)
             return handled.change
         outcome = handled.outcome
+        if isinstance(outcome, Failed) and item.task_id is not None and outcome.kind is not FailureKind.OUTAGE:
+            before = await self._store.failures_in_a_row(item.goal_id, most=CIRCUIT_OPENS_AFTER)
+            outcome = replace(outcome, failed_before=before)
         if isinstance(outcome, Executed):
             outcome = replace(outcome, then=self._review_of(item))
         try:
@@ -238,7 +271,7 @@ class Worker:
 
     def _review_of(self, item: WorkItem) -> Claimed | None:
         """The claim on the review of what this item makes: finishing goes before beginning."""
-        if item.task_id is None or self.stopping.is_set():
+        if item.task_id is None or self.stopping.is_set() or not self._gate.lets_finish:
             return None
         review_id = work_item_id(item.task_id, WorkKind.REVIEW, item.generation)
         return Claimed(item_id=review_id, owner=self._options.owner, lease_until=self._lease_end())

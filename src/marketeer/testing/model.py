@@ -12,7 +12,9 @@ Scripted = str | ModelResponse | Exception
 
 
 class ScriptedModel:
-    """Implements `ports.ModelClient`. `answers` are given out in turn, or made by a function of the request."""
+    """Implements `ports.ModelClient`. `answers` are given out in turn, or made by a function of the request.
+
+    `reachable` is what it says when it is asked whether it answers at all."""
 
     def __init__(self, answers: Sequence[Scripted] | Callable[[ModelRequest], Scripted]) -> None:
         if isinstance(answers, str):
@@ -20,6 +22,7 @@ class ScriptedModel:
             raise TypeError(msg)
         self.requests: list[ModelRequest] = []
         self.closed = False
+        self.reachable = True
         self._answer = answers if callable(answers) else _in_turn(answers)
 
     async def complete(self, request: ModelRequest, on_text: Callable[[int], None] | None = None) -> ModelResponse:
@@ -31,6 +34,9 @@ class ScriptedModel:
         if on_text is not None:
             on_text(len(response.text))
         return response
+
+    async def answers(self) -> bool:
+        return self.reachable
 
     async def aclose(self) -> None:
         self.closed = True

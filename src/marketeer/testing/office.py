@@ -8,6 +8,7 @@ from pathlib import Path
 
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.workspace import FileWorkspace
+from marketeer.domain.degradation import Disk
 from marketeer.ports import Clock, ModelClient, Stamp
 from marketeer.runtime import Office
 from marketeer.settings import Settings, load_settings
@@ -39,6 +40,9 @@ class MemoryWorkspace(FileWorkspace):
             self.files[path] = content
             stamps.append(await self.stamp(path))
         return stamps
+
+    async def disk(self) -> Disk | None:
+        return None
 
     async def stamp(self, path: str) -> Stamp | None:
         content = self.files.get(path)

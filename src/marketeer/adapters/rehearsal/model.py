@@ -55,6 +55,10 @@ class RehearsalModel:
             latency_s=self._clock.monotonic() - started,
         )
 
+    async def answers(self) -> bool:
+        """Always: it is part of the program."""
+        return True
+
     async def aclose(self) -> None:
         """Nothing is held open."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
+from marketeer.adapters.sqlite import metrics as metrics_sql
 from marketeer.adapters.sqlite.codec import time_of, time_text
 from marketeer.adapters.sqlite.database import Database
 from marketeer.adapters.sqlite.journal import prune_entries
@@ -300,6 +301,8 @@ def _remove_goal(connection: sqlite3.Connection, goal: _Old, order: PruneOrder) 
     removed.goals = 1
     if order.with_files:
         removed.files = _files(connection, values)
+    if not goal.rehearsal:
+        metrics_sql.keep_sums_of(connection, goal.goal_id)
     for table, where in _rows(goal):
         if (table, where) != _JOURNAL:
             removed.rows[table] += connection.execute(f"DELETE FROM {table} WHERE {where}", values).rowcount

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from marketeer.adapters.sqlite import caps as caps_sql
+from marketeer.adapters.sqlite import conditions as conditions_sql
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite import journal as journal_sql
 from marketeer.adapters.sqlite import ledger as ledger_sql
+from marketeer.adapters.sqlite import metrics as metrics_sql
 from marketeer.adapters.sqlite import spending as spending_sql
 from marketeer.adapters.sqlite.codec import Codec, time_of
 from marketeer.adapters.sqlite.database import Database, data_version
@@ -23,13 +25,16 @@ from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.remembered import MISSING, Remembered
 from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.budget import MonthBudget, month_key
+from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.document import Author, Document
 from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import Goal
+from marketeer.domain.health import QueueDepth
 from marketeer.domain.journal import JournalEntry, edited
 from marketeer.domain.journal_chain import Flaw, Head
 from marketeer.domain.learning import Learning
 from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
+from marketeer.domain.metrics import Metrics
 from marketeer.domain.review import Review
 from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.domain.snapshot import Change, Snapshot
@@ -43,6 +48,7 @@ _REVIEWS = Codec(Review)
 FEW = 64
 # A topic of what is remembered.
 _CAPS = "caps"
+_CONDITIONS_TOPIC = "conditions"
 _PUT_REVIEW = goals_sql.insert_sql("reviews", _REVIEWS.columns, verb="INSERT OR REPLACE")
 
 
@@ -154,6 +160,38 @@ class SqliteStore:
 
     async def foundation_task(self, *, rehearsal: bool) -> Task | None:
         return await self._db.read(lambda c: goals_sql.unfinished_task(c, FOUNDATION_SKILL, rehearsal=rehearsal))
+
+    # -- the whole workspace ---------------------------------------------------------------------------------
+
+    async def conditions(self) -> Sequence[Condition]:
+        return await self._recall(_CONDITIONS_TOPIC, None, conditions_sql.load)
+
+    async def begin_condition(self, condition: Condition) -> bool:
+        return await self._db.write(
+            lambda c: conditions_sql.begin(c, condition), on_end=lambda _: self._remembered.forget(_CONDITIONS_TOPIC)
+        )
+
+    async def end_condition(self, name: ConditionName, *, who: str, now: datetime) -> bool:
+        return await self._db.write(
+            lambda c: conditions_sql.end(c, name, who, now),
+            on_end=lambda _: self._remembered.forget(_CONDITIONS_TOPIC),
+        )
+
+    async def metrics(
+        self, *, now: datetime, ended_from: datetime | None = None, ended_before: datetime | None = None
+    ) -> Metrics:
+        if ended_from is None or ended_before is None:
+            return await self._db.read_long(lambda c: metrics_sql.everything(c, now))
+        return await self._db.read_long(lambda c: metrics_sql.ended_between(c, ended_from, ended_before, now))
+
+    async def queue_depth(self, *, now: datetime) -> QueueDepth:
+        return await self._db.read_long(lambda c: metrics_sql.queue_depth(c, now))
+
+    async def blocked_pipelines(self) -> Sequence[str]:
+        return await self._db.read(metrics_sql.blocked_pipelines)
+
+    async def failures_in_a_row(self, goal_id: str, *, most: int) -> int:
+        return await self._db.read_long(lambda c: metrics_sql.failures_in_a_row(c, goal_id, most))
 
     # -- reading ---------------------------------------------------------------------------------------------
 

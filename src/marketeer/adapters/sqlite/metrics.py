@@ -1,0 +1,249 @@
+"""Metrics out of the store's rows: of everything, of the goals that ended in a time, or of one goal.
+
+What pruning takes away is added to one row of sums before it goes. The ledger and the goals' heads are never pruned, so
+only tasks, steps and reviews are kept there.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from marketeer.adapters.sqlite.codec import json_text, time_of, time_text
+from marketeer.domain import metrics as m
+from marketeer.domain.health import QueueDepth
+from marketeer.domain.metrics import BUCKETS_S, Family, Histogram, Metrics, Series
+
+_TOKEN_TYPES = {
+    "input": "input_tokens",
+    "output": "output_tokens",
+    "cache_read": "cache_read_tokens",
+    "cache_write_5m": "cache_write_5m_tokens",
+    "cache_write_1h": "cache_write_1h_tokens",
+}
+
+
+def _span(begin: str, end: str) -> str:
+    """Seconds between two columns of times, at least 0 (clocks are put back), NULL while one is missing."""
+    return f"max(0.0, (julianday({end}) - julianday({begin})) * 86400.0)"
+
+
+def _buckets(seconds: str) -> str:
+    """Columns b0, b1 ... with how many are at most that bucket's end, then all, then their sum."""
+    upto = [f"sum({seconds} <= {end}) AS b{index}" for index, end in enumerate(BUCKETS_S)]
+    return ", ".join([*upto, f"count({seconds}) AS b{len(BUCKETS_S)}", f"total({seconds}) AS total_s"])
+
+
+_GOAL_ROWS = (
+    f"SELECT g.status, count(*) AS n, {_buckets(_span('g.created_at', 'g.finished_at'))}"
+    " FROM goals g WHERE g.rehearsal = 0 AND {goals} GROUP BY g.status"
+)
+_TASK_ROWS = (
+    "SELECT t.skill, t.status, count(*) AS n, sum(t.revision) AS revisions,"
+    " sum(t.status = 'approved' AND t.revision = 0) AS unrevised,"
+    f" {_buckets(_span('t.created_at', 't.finished_at'))}"
+    " FROM tasks t WHERE t.rehearsal = 0 AND {tasks} GROUP BY t.skill, t.status"
+)
+_STEP_ROWS = (
+    "SELECT w.kind, sum(max(0, w.attempts - 1)) AS retries, {buckets}"
+    " FROM work_items w JOIN goals g USING (goal_id) WHERE g.rehearsal = 0 AND {steps} GROUP BY w.kind"
+)
+_WAIT_BUCKETS = _buckets(_span("max(w.created_at, w.due_at)", "w.claimed_at"))
+_WORK_BUCKETS = _buckets(f"CASE WHEN w.state = 'done' THEN {_span('w.claimed_at', 'w.done_at')} END")
+_REVIEW_ROWS = (
+    "SELECT r.verdict, count(*) AS n FROM reviews r JOIN goals g USING (goal_id)"
+    " WHERE g.rehearsal = 0 AND {reviews} GROUP BY r.verdict"
+)
+_CALL_ROWS = (
+    "SELECT c.kind, coalesce(c.skill, '') AS skill, c.model, c.estimated, count(*) AS n,"
+    f" {', '.join(f'sum(c.{column}) AS {column}' for column in _TOKEN_TYPES.values())},"
+    f" sum(c.cost_microusd) AS cost_microusd, {_buckets('CASE WHEN c.estimated = 0 THEN c.latency_s END')}"
+    " FROM calls c WHERE c.rehearsal = 0 AND {calls} GROUP BY c.kind, c.skill, c.model, c.estimated"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Which:
+    """Conditions that choose rows of each table. Every one of them uses an index, or means everything."""
+
+    goals: str = "1"
+    tasks: str = "1"
+    steps: str = "1"
+    reviews: str = "1"
+    calls: str = "1"
+
+
+_EVERYTHING = _Which()
+# There is no index of work items by goal, but their ids begin with the goal's token.
+_ONE_GOAL = _Which(
+    goals="g.goal_id = :goal_id",
+    tasks="t.goal_id = :goal_id",
+    steps="w.work_item_id >= :token AND w.work_item_id < :token_end AND w.goal_id = :goal_id",
+    reviews="r.goal_id = :goal_id",
+    calls="c.goal_id = :goal_id",
+)
+
+
+class _Sums:
+    """Metrics in the making."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Series, float] = {}
+        self.histograms: dict[Series, Histogram] = {}
+
+    def count(self, family: Family, labels: tuple[str, ...], value: float) -> None:
+        if value:
+            series = (family.name, labels)
+            self.numbers[series] = self.numbers.get(series, 0) + value
+
+    def span(self, family: Family, labels: tuple[str, ...], row: sqlite3.Row) -> None:
+        upto = [row[f"b{index}"] or 0 for index in range(len(BUCKETS_S) + 1)]
+        if not upto[-1]:
+            return
+        counts = tuple(b - a for a, b in zip([0, *upto], upto, strict=False))
+        histogram, series = Histogram(counts=counts, total_s=row["total_s"]), (family.name, labels)
+        known = self.histograms.get(series)
+        self.histograms[series] = histogram if known is None else known + histogram
+
+    def done(self) -> Metrics:
+        return Metrics(numbers=self.numbers, histograms=self.histograms)
+
+
+# -- reading ---------------------------------------------------------------------------------------------------
+
+
+def everything(connection: sqlite3.Connection, now: datetime) -> Metrics:
+    """Since the beginning, pruned goals included."""
+    queue = Metrics(queue=queue_depth(connection, now))
+    return queue + _sums(connection, _EVERYTHING, {}).done() + _pruned(connection)
+
+
+def ended_between(connection: sqlite3.Connection, begin: datetime, end: datetime, now: datetime) -> Metrics:
+    """Of the goals that ended then. What it reads grows with those alone."""
+    rows = connection.execute(
+        "SELECT goal_id FROM goals WHERE finished_at >= ? AND finished_at < ? AND rehearsal = 0",
+        (time_text(begin), time_text(end)),
+    )
+    together = Metrics(queue=queue_depth(connection, now))
+    for row in rows.fetchall():
+        together += _sums(connection, _ONE_GOAL, _of_goal(row["goal_id"])).done()
+    return together
+
+
+def queue_depth(connection: sqlite3.Connection, now: datetime) -> QueueDepth:
+    """Of live, unpaused goals."""
+    row = connection.execute(
+        "SELECT count(*) FILTER (WHERE w.due_at <= :now) AS due, count(*) FILTER (WHERE w.due_at > :now) AS later,"
+        " min(w.due_at) AS oldest FROM work_items w JOIN goals g USING (goal_id)"
+        " WHERE w.state = 'ready' AND g.rehearsal = 0 AND g.paused = 0 AND g.finished_at IS NULL",
+        {"now": time_text(now)},
+    ).fetchone()
+    (in_hand,) = connection.execute(
+        "SELECT count(*) FROM work_items w JOIN goals g USING (goal_id) WHERE w.state = 'claimed' AND g.rehearsal = 0"
+    ).fetchone()
+    oldest = time_of(row["oldest"]) if row["due"] else None
+    return QueueDepth(due=row["due"], later=row["later"], in_hand=in_hand, oldest_due=oldest)
+
+
+def blocked_pipelines(connection: sqlite3.Connection) -> list[str]:
+    rows = connection.execute(
+        "SELECT DISTINCT coalesce(g.pipeline, g.goal_id) AS name FROM approvals a JOIN goals g USING (goal_id)"
+        " WHERE a.status = 'open' AND a.kind = 'pipeline' AND g.rehearsal = 0 ORDER BY 1"
+    )
+    return [row["name"] for row in rows]
+
+
+def failures_in_a_row(connection: sqlite3.Connection, goal_id: str, most: int) -> int:
+    """How many of the newest finished tasks of this goal's pipeline have failed by themselves, one after the other,
+    since a human last let it go on. Counted up to `most`."""
+    rows = connection.execute(
+        "SELECT t.status FROM tasks t JOIN goals g USING (goal_id)"
+        " JOIN goals own ON own.goal_id = :goal_id"
+        " WHERE g.rehearsal = own.rehearsal AND (g.goal_id = own.goal_id OR g.pipeline = own.pipeline)"
+        " AND t.status IN ('approved', 'failed')"
+        " AND coalesce(t.reason, '') NOT LIKE 'rejected by a human%'"
+        " AND t.finished_at > coalesce((SELECT max(a.decided_at) FROM approvals a JOIN goals h USING (goal_id)"
+        " WHERE a.kind = 'pipeline' AND (h.goal_id = own.goal_id OR h.pipeline = own.pipeline)), '')"
+        " ORDER BY t.finished_at DESC LIMIT :most",
+        {"goal_id": goal_id, "most": most},
+    )
+    count = 0
+    for row in rows:
+        if row["status"] != "failed":
+            break
+        count += 1
+    return count
+
+
+def _sums(connection: sqlite3.Connection, which: _Which, values: Mapping[str, str]) -> _Sums:
+    sums = _prunable(connection, which, values)
+    for row in connection.execute(_GOAL_ROWS.format(goals=which.goals), values):
+        sums.count(m.GOALS, (row["status"],), row["n"])
+        sums.span(m.GOAL_TIME, (), row)
+    for row in connection.execute(_CALL_ROWS.format(calls=which.calls), values):
+        labels = (row["kind"], row["skill"], row["model"])
+        sums.count(m.CALLS, (*labels, "yes" if row["estimated"] else "no"), row["n"])
+        sums.count(m.COST, labels, row["cost_microusd"] / 1_000_000)
+        sums.span(m.CALL_TIME, (row["model"],), row)
+        for kind, column in _TOKEN_TYPES.items():
+            sums.count(m.TOKENS, (row["model"], kind), row[column])
+    return sums
+
+
+def _prunable(connection: sqlite3.Connection, which: _Which, values: Mapping[str, str]) -> _Sums:
+    """Of what pruning takes away."""
+    sums = _Sums()
+    for row in connection.execute(_TASK_ROWS.format(tasks=which.tasks), values):
+        sums.count(m.TASKS, (row["skill"], row["status"]), row["n"])
+        sums.count(m.REVISIONS, (row["skill"],), row["revisions"])
+        sums.count(m.FIRST_TIME, (row["skill"],), row["unrevised"])
+        sums.span(m.TASK_TIME, (row["skill"],), row)
+    for family, buckets in ((m.WAIT, _WAIT_BUCKETS), (m.WORK, _WORK_BUCKETS)):
+        for row in connection.execute(_STEP_ROWS.format(buckets=buckets, steps=which.steps), values):
+            sums.span(family, (row["kind"],), row)
+            if family is m.WAIT:
+                sums.count(m.RETRIES, (row["kind"],), row["retries"])
+    for row in connection.execute(_REVIEW_ROWS.format(reviews=which.reviews), values):
+        sums.count(m.REVIEWS, (row["verdict"],), row["n"])
+    return sums
+
+
+def _of_goal(goal_id: str) -> dict[str, str]:
+    token = goal_id.rsplit("-", 1)[-1]
+    return {"goal_id": goal_id, "token": token, "token_end": f"{token}~"}
+
+
+# -- pruning ---------------------------------------------------------------------------------------------------
+
+
+def keep_sums_of(connection: sqlite3.Connection, goal_id: str) -> None:
+    """To be called in the transaction that prunes a goal, before its rows go."""
+    together = _pruned(connection) + _prunable(connection, _ONE_GOAL, _of_goal(goal_id)).done()
+    connection.execute("INSERT OR REPLACE INTO pruned_metrics (id, data) VALUES (1, ?)", (_encoded(together),))
+
+
+def _pruned(connection: sqlite3.Connection) -> Metrics:
+    row = connection.execute("SELECT data FROM pruned_metrics").fetchone()
+    return _decoded(row["data"]) if row else Metrics()
+
+
+def _encoded(metrics: Metrics) -> str:
+    numbers = [[name, list(labels), value] for (name, labels), value in metrics.numbers.items()]
+    spans = [[name, list(labels), list(h.counts), h.total_s] for (name, labels), h in metrics.histograms.items()]
+    return json_text({"numbers": numbers, "histograms": spans})
+
+
+def _decoded(text: str) -> Metrics:
+    data = json.loads(text)
+    return Metrics(
+        numbers={(name, tuple(labels)): value for name, labels, value in data["numbers"]},
+        histograms=dict(_histograms(data["histograms"])),
+    )
+
+
+def _histograms(rows: list[tuple[str, list[str], list[int], float]]) -> Iterator[tuple[Series, Histogram]]:
+    for name, labels, counts, total_s in rows:
+        yield (name, tuple(labels)), Histogram(counts=tuple(counts), total_s=total_s)

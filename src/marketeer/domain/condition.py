@@ -1,0 +1,55 @@
+"""Conditions: what holds for the whole workspace, for every process that works here, until somebody ends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from marketeer.domain.journal import JournalEntry
+
+# What happens to the whole workspace belongs to no goal.
+WORKSPACE_JOURNAL = "workspace"
+
+
+class ConditionName(StrEnum):
+    """PAUSED is the kill switch; API_DOWN and API_WEAK are what a working process has found out about the model API."""
+
+    PAUSED = "paused"
+    API_DOWN = "api_down"
+    API_WEAK = "api_weak"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """It holds `since` then; `who` says so."""
+
+    name: ConditionName
+    since: datetime
+    who: str
+    why: str | None = None
+
+
+_BEGINS = {
+    ConditionName.PAUSED: "everything_paused",
+    ConditionName.API_DOWN: "api_declared_down",
+    ConditionName.API_WEAK: "api_declared_weak",
+}
+_ENDS = {
+    ConditionName.PAUSED: "everything_unpaused",
+    ConditionName.API_DOWN: "api_declared_up",
+    ConditionName.API_WEAK: "api_declared_steady",
+}
+
+
+def begin_entry(condition: Condition) -> JournalEntry:
+    return _entry(_BEGINS[condition.name], condition.since, condition.who, condition.why)
+
+
+def end_entry(condition: Condition, *, who: str, now: datetime) -> JournalEntry:
+    """`condition` is the one that ends."""
+    return _entry(_ENDS[condition.name], now, who, f"held since {condition.since:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _entry(what: str, at: datetime, who: str, why: str | None) -> JournalEntry:
+    return JournalEntry(goal_id=WORKSPACE_JOURNAL, at=at, what=what, who=who, why=why)
