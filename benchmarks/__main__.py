@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import caching, history, inflight, memory, overhead, startup, throughput
+from benchmarks import caching, history, inflight, memory, money, overhead, startup, throughput
 from benchmarks.figures import Place, Result
 from benchmarks.machine import this_machine
 from benchmarks.report import as_json, as_markdown
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "inflight": inflight.run,
     "memory": memory.run,
     "caching": caching.run,
+    "money": money.run,
     "throughput": throughput.run,
     "history": history.run,
 }
@@ -32,6 +33,7 @@ TINY: dict[str, Callable[[Place], Result]] = {
     "inflight": partial(inflight.run, size=inflight.TINY),
     "memory": partial(memory.run, size=memory.TINY),
     "caching": partial(caching.run, size=caching.TINY),
+    "money": partial(money.run, size=money.TINY),
     "throughput": partial(throughput.run, size=throughput.TINY),
     "history": partial(history.run, size=history.TINY),
 }

@@ -237,7 +237,7 @@ class Store(Protocol):
     async def month_spend(self, month: str) -> Spend: ...
 
     async def month_bill(self, month: str) -> MonthBill:
-        """Each cut dearest first, days in their order."""
+        """Each cut dearest first, days in order. Of many goals the dearest 100, and the rest under the empty name."""
         ...
 
     async def month_budget(self, month: str) -> MonthBudget | None:

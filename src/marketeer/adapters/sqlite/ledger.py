@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,14 +22,8 @@ _MARKS = ", ".join("?" * (3 + len(SUMS)))
 _ADD = {
     rows: f"INSERT INTO spend (scope, key, goal_id, {', '.join(SUMS)}) VALUES {', '.join([f'({_MARKS})'] * rows)}"
     f" ON CONFLICT (scope, key) DO UPDATE SET {_ADD_SUMS} RETURNING *"
-    for rows in range(1, 5)
+    for rows in range(1, 9)
 }
-_DAY_SUMS = tuple(name for name in SUMS if name != "reserved_microusd")
-_ADD_TO_DAY = (
-    f"INSERT INTO spend_by_day (day, skill, model, kind, {', '.join(_DAY_SUMS)})"
-    f" VALUES ({', '.join('?' * (4 + len(_DAY_SUMS)))}) ON CONFLICT (day, skill, model, kind) DO UPDATE SET "
-    + ", ".join(f"{name} = {name} + excluded.{name}" for name in _DAY_SUMS)
-)
 _CALLS = Codec(Call, skip=("usage",))
 _USAGE = Codec(Usage)
 _RESERVATIONS = Codec(Reservation)
@@ -64,7 +58,7 @@ def reserve(connection: sqlite3.Connection, reservation: Reservation) -> tuple[R
     if refused is not None:
         return refused, None
     connection.execute(_PUT_RESERVATION, _RESERVATIONS.values(reservation))
-    return None, _add(connection, reservation, _Sums(reserved_microusd=micros(reservation.amount_usd)))
+    return None, _add(connection, _scopes(reservation), _Sums(reserved_microusd=micros(reservation.amount_usd)))
 
 
 def _refusal(connection: sqlite3.Connection, wanted: Reservation) -> Refused | None:
@@ -106,7 +100,7 @@ def settle(connection: sqlite3.Connection, call: Call) -> Spend | None:
     connection.execute(_PUT_CALL, (*_CALLS.values(call), *_USAGE.values(call.usage)))
     same = held is not None and list(_scopes(held)) == list(_scopes(call))
     if held is not None and not same:
-        _add(connection, held, _Sums(reserved_microusd=-micros(held.amount_usd)))
+        _add(connection, _scopes(held), _Sums(reserved_microusd=-micros(held.amount_usd)))
     month = _book(connection, call, sign=1, reserved=-micros(held.amount_usd) if held is not None and same else 0)
     if month is not None:
         caps.announce(connection, month_key(call.reserved_at), month.settled_usd, call.settled_at)
@@ -125,17 +119,13 @@ def _book(connection: sqlite3.Connection, call: Call, *, sign: int, reserved: in
         saved_microusd=sign * micros(call.saved_usd),
         latency_s=sign * call.latency_s,
     )
-    if not call.rehearsal:
-        day = f"{call.reserved_at.astimezone(UTC):%Y-%m-%d}"
-        key = (day, call.skill or "", call.model, call.kind.value)
-        connection.execute(_ADD_TO_DAY, (*key, *sums.values(_DAY_SUMS)))
-    return _add(connection, call, sums)
+    return _add(connection, _scopes(call), sums, cuts=() if call.rehearsal else _cuts(call))
 
 
 def release(connection: sqlite3.Connection, call_id: str) -> None:
     reservation = _take_reservation(connection, call_id)
     if reservation is not None:
-        _add(connection, reservation, _Sums(reserved_microusd=-micros(reservation.amount_usd)))
+        _add(connection, _scopes(reservation), _Sums(reserved_microusd=-micros(reservation.amount_usd)))
 
 
 def _take_reservation(connection: sqlite3.Connection, call_id: str) -> Reservation | None:
@@ -150,7 +140,10 @@ def book_orphans(connection: sqlite3.Connection, owner_not: str | None, owner: s
     return len(rows)
 
 
-def _scopes(record: Reservation | Call) -> Iterable[tuple[str, str, str | None]]:
+_Scope = tuple[str, str, str | None]
+
+
+def _scopes(record: Reservation | Call) -> Iterable[_Scope]:
     """The sums a call counts in: scope, key, goal. A rehearsal never counts in a month."""
     if not record.rehearsal:
         month = month_key(record.reserved_at)
@@ -161,15 +154,24 @@ def _scopes(record: Reservation | Call) -> Iterable[tuple[str, str, str | None]]
         yield "task", record.task_id, record.goal_id
 
 
-def _add(connection: sqlite3.Connection, record: Reservation | Call, sums: _Sums) -> Spend | None:
-    """The month's sums afterwards, where it counts in them."""
-    scopes = list(_scopes(record))
-    added = sums.values(SUMS)
-    values: list[Any] = []
-    for scope in scopes:
-        values += (*scope, *added)
-    rows = connection.execute(_ADD[len(scopes)], values).fetchall()
-    return next((spend_of(row) for row in rows if row["scope"] == "month"), None)
+def _cuts(call: Call) -> Iterable[_Scope]:
+    """The parts of the month that only what is booked counts in."""
+    at = call.reserved_at.astimezone(UTC)
+    cuts = {"day": f"{at:%Y-%m-%d}", "skill": call.skill or "", "model": call.model, "kind": call.kind.value}
+    for name, key in cuts.items():
+        yield f"{name} of month", f"{at:%Y-%m}/{key}", None
+
+
+def _add(
+    connection: sqlite3.Connection, scopes: Iterable[_Scope], sums: _Sums, *, cuts: Iterable[_Scope] = ()
+) -> Spend | None:
+    """The month's sums afterwards, where it counts in them. Nothing is ever reserved in a cut."""
+    rows = [(*scope, *sums.values(SUMS)) for scope in scopes]
+    booked = replace(sums, reserved_microusd=0).values(SUMS)
+    rows += [(*scope, *booked) for scope in cuts]
+    values = [value for row in rows for value in row]
+    told = connection.execute(_ADD[len(rows)], values).fetchall()
+    return next((spend_of(row) for row in told if row["scope"] == "month"), None)
 
 
 # -- reading -------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from dataclasses import fields
 from decimal import Decimal
 
 from marketeer.adapters.sqlite.codec import dollars
@@ -18,7 +20,9 @@ SUMS = (
     "saved_microusd",
     "latency_s",
 )
-_DAY_SUMS = ", ".join("0 AS reserved_microusd" if n == "reserved_microusd" else f"sum({n}) AS {n}" for n in SUMS)
+_SUMMED = tuple(field.name for field in fields(Spend))
+# Of goals there may be a thousand; the rest of them goes under one name.
+SHOWN_GOALS = 100
 
 
 def load_spend(connection: sqlite3.Connection, scope: str, key: str) -> Spend:
@@ -47,28 +51,37 @@ def goal_bill(connection: sqlite3.Connection, goal_id: str) -> GoalBill:
 
 
 def month_bill(connection: sqlite3.Connection, month: str) -> MonthBill:
-    goals = connection.execute(
-        "SELECT * FROM spend WHERE scope = 'goal of month' AND key > ? AND key < ?"
-        " AND (calls > 0 OR reserved_microusd > 0) ORDER BY settled_microusd DESC, key",
-        (f"{month}/", f"{month}0"),  # "0" comes right behind "/"
-    )
+    total = load_spend(connection, "month", month)
+    goals = _cut(connection, month, "goal", limit=SHOWN_GOALS)
+    if len(goals) == SHOWN_GOALS:
+        goals[""] = _without(total, goals.values())
+    days = _cut(connection, month, "day")
     return MonthBill(
-        total=load_spend(connection, "month", month),
-        by_goal={row["goal_id"]: spend_of(row) for row in goals},
-        by_day=_cut(connection, month, "day", "day"),
-        by_skill=_cut(connection, month, "skill", "settled_microusd DESC"),
-        by_model=_cut(connection, month, "model", "settled_microusd DESC"),
-        by_kind=_cut(connection, month, "kind", "settled_microusd DESC"),
+        total=total,
+        by_goal=goals,
+        by_day=dict(sorted(days.items())),
+        by_skill=_cut(connection, month, "skill"),
+        by_model=_cut(connection, month, "model"),
+        by_kind=_cut(connection, month, "kind"),
     )
 
 
-def _cut(connection: sqlite3.Connection, month: str, by: str, order: str) -> dict[str, Spend]:
+def _cut(connection: sqlite3.Connection, month: str, by: str, *, limit: int = -1) -> dict[str, Spend]:
     rows = connection.execute(
-        f"SELECT {by} AS name, {_DAY_SUMS} FROM spend_by_day WHERE day > ? AND day < ?"
-        f" GROUP BY {by} HAVING sum(calls) > 0 ORDER BY {order}, {by}",
-        (month, f"{month}-99"),
+        "SELECT * FROM spend WHERE scope = ? AND key >= ? AND key < ? AND calls > 0"
+        " ORDER BY settled_microusd DESC, key LIMIT ?",
+        (f"{by} of month", f"{month}/", f"{month}0", limit),  # "0" comes right behind "/"
     )
-    return {row["name"]: spend_of(row) for row in rows}
+    return {row["key"].partition("/")[2]: spend_of(row) for row in rows}
+
+
+def _without(total: Spend, parts: Iterable[Spend]) -> Spend:
+    """What is left of it."""
+    left = {name: getattr(total, name) for name in _SUMMED}
+    for part in parts:
+        for name in _SUMMED:
+            left[name] -= getattr(part, name)
+    return Spend(**left)
 
 
 def skill_costs(connection: sqlite3.Connection, skill: str, limit: int) -> list[TaskCost]:

@@ -17,32 +17,32 @@ ALTER TABLE spend ADD COLUMN estimated_microusd INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE spend ADD COLUMN saved_microusd INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE spend ADD COLUMN latency_s REAL NOT NULL DEFAULT 0;
 
--- Running sums of real calls, so that a month can be cut in any way without reading its calls.
-CREATE TABLE spend_by_day (
-    day                TEXT NOT NULL,
-    skill              TEXT NOT NULL,
-    model              TEXT NOT NULL,
-    kind               TEXT NOT NULL,
-    settled_microusd   INTEGER NOT NULL,
-    calls              INTEGER NOT NULL,
-    input_tokens       INTEGER NOT NULL,
-    output_tokens      INTEGER NOT NULL,
-    estimated_microusd INTEGER NOT NULL,
-    saved_microusd     INTEGER NOT NULL,
-    latency_s          REAL NOT NULL,
-    PRIMARY KEY (day, skill, model, kind)
-) STRICT, WITHOUT ROWID;
-
-INSERT INTO spend_by_day
-SELECT substr(reserved_at, 1, 10), coalesce(skill, ''), model, kind, sum(cost_microusd), count(*),
-    sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens), sum(output_tokens),
-    sum(CASE WHEN estimated THEN cost_microusd ELSE 0 END), 0, sum(latency_s)
-FROM calls WHERE rehearsal = 0 GROUP BY 1, 2, 3, 4;
-
-INSERT INTO spend (scope, key, goal_id, settled_microusd, calls, input_tokens, output_tokens)
+-- A month's real calls, cut by goal, day, skill, model and kind: sums of their own, so that nobody reads its calls.
+INSERT INTO spend (scope, key, goal_id, settled_microusd, calls, input_tokens, output_tokens, estimated_microusd, latency_s)
 SELECT 'goal of month', substr(reserved_at, 1, 7) || '/' || goal_id, goal_id, sum(cost_microusd), count(*),
-    sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens), sum(output_tokens)
-FROM calls WHERE rehearsal = 0 GROUP BY substr(reserved_at, 1, 7), goal_id;
+    sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens), sum(output_tokens),
+    sum(CASE WHEN estimated THEN cost_microusd ELSE 0 END), sum(latency_s)
+FROM calls WHERE rehearsal = 0 GROUP BY 2;
+INSERT INTO spend (scope, key, goal_id, settled_microusd, calls, input_tokens, output_tokens, estimated_microusd, latency_s)
+SELECT 'day of month', substr(reserved_at, 1, 7) || '/' || substr(reserved_at, 1, 10), NULL, sum(cost_microusd), count(*),
+    sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens), sum(output_tokens),
+    sum(CASE WHEN estimated THEN cost_microusd ELSE 0 END), sum(latency_s)
+FROM calls WHERE rehearsal = 0 GROUP BY 2;
+INSERT INTO spend (scope, key, goal_id, settled_microusd, calls, input_tokens, output_tokens, estimated_microusd, latency_s)
+SELECT 'skill of month', substr(reserved_at, 1, 7) || '/' || coalesce(skill, ''), NULL, sum(cost_microusd), count(*),
+    sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens), sum(output_tokens),
+    sum(CASE WHEN estimated THEN cost_microusd ELSE 0 END), sum(latency_s)
+FROM calls WHERE rehearsal = 0 GROUP BY 2;
+INSERT INTO spend (scope, key, goal_id, settled_microusd, calls, input_tokens, output_tokens, estimated_microusd, latency_s)
+SELECT 'model of month', substr(reserved_at, 1, 7) || '/' || model, NULL, sum(cost_microusd), count(*),
+    sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens), sum(output_tokens),
+    sum(CASE WHEN estimated THEN cost_microusd ELSE 0 END), sum(latency_s)
+FROM calls WHERE rehearsal = 0 GROUP BY 2;
+INSERT INTO spend (scope, key, goal_id, settled_microusd, calls, input_tokens, output_tokens, estimated_microusd, latency_s)
+SELECT 'kind of month', substr(reserved_at, 1, 7) || '/' || kind, NULL, sum(cost_microusd), count(*),
+    sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens), sum(output_tokens),
+    sum(CASE WHEN estimated THEN cost_microusd ELSE 0 END), sum(latency_s)
+FROM calls WHERE rehearsal = 0 GROUP BY 2;
 
 -- What a goal was expected to cost and take when it was planned.
 ALTER TABLE goals ADD COLUMN forecast_low_microusd INTEGER;
