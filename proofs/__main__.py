@@ -6,6 +6,7 @@ Exit code 1 says that a promise is broken. A new proof is a module with `run(Opt
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.machine import this_machine
+from marketeer import __version__
 from proofs import bill, kills, outage, race, weather
 from proofs.figures import Options, Proof
 from proofs.page import Run, section, updated
@@ -52,7 +54,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def _prove(name: str, jobs: int, page: Path | None) -> bool:
     """True when it held: then its section is written, as soon as it is known."""
     print(f"{name}, MARKETEER_TEST_SEED={SEED} ...", file=sys.stderr, flush=True)
-    began = time.perf_counter()
+    began, code = time.perf_counter(), _code()
     with tempfile.TemporaryDirectory(prefix="marketeer-prove-") as folder:
         options = Options(jobs=jobs, seed=SEED, folder=Path(folder))
         machine = this_machine(Path(folder))
@@ -63,12 +65,24 @@ def _prove(name: str, jobs: int, page: Path | None) -> bool:
             print(f"{name} does not hold", file=sys.stderr)
             return False
     took_s = time.perf_counter() - began
-    text = section(Run(proof=proof, options=options, machine=machine, day=datetime.now(UTC).date(), took_s=took_s))
+    day = datetime.now(UTC).date()
+    text = section(Run(proof=proof, options=options, machine=machine, code=code, day=day, took_s=took_s))
     print(f"\n{text}")
     if page is not None:
         known = page.read_text(encoding="utf-8") if page.exists() else ""
         page.write_text(updated(known, {name: text}, tuple(PROOFS)), encoding="utf-8")
     return True
+
+
+def _code() -> str:
+    """What is proved: the version, and the commit where the sources came with their history."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return f"version {__version__}"
+    commit = asked.stdout.strip()
+    return f"version {__version__}{f', commit `{commit}`' if commit else ''}"
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ class Run:
     proof: Proof
     options: Options
     machine: Machine
+    code: str
     day: date
     took_s: float
 
@@ -40,6 +41,7 @@ def _rows(run: Run) -> Iterator[tuple[str, str]]:
     yield from ((figure.what, figure.value) for figure in run.proof.figures)
     yield "seed", f"`MARKETEER_TEST_SEED={run.options.seed}`"
     yield "date, duration", f"{run.day.isoformat()}, {_duration(run.took_s)} with {run.options.jobs} at a time"
+    yield "code", run.code
     yield "machine", f"{machine.cpu}, {machine.cores} cores, {machine.memory_gb:.0f} GB; load {machine.load:.1f} before"
     yield "disk", f"{machine.file_system}; a write of 4 KB is on it after {machine.sync_ms:.2f} ms"
     yield "versions", f"{machine.system}, Python {machine.python}, SQLite {machine.sqlite}"

@@ -24,7 +24,14 @@ ROOT = Path(__file__).parents[2]
 def run(tmp_path: Path) -> Run:
     proof = Proof(name="kills", shows="It was killed.", figures=(Figure("kills", "1,000"),))
     options = Options(jobs=2, seed=7, folder=tmp_path)
-    return Run(proof=proof, options=options, machine=this_machine(tmp_path), day=date(2026, 11, 22), took_s=1_500)
+    return Run(
+        proof=proof,
+        options=options,
+        machine=this_machine(tmp_path),
+        code="version 1",
+        day=date(2026, 11, 22),
+        took_s=1_500,
+    )
 
 
 def test_a_section_says_how_it_was_run_and_where(run: Run) -> None:
@@ -34,6 +41,7 @@ def test_a_section_says_how_it_was_run_and_where(run: Run) -> None:
     assert "| seed | `MARKETEER_TEST_SEED=7` |" in text
     assert "| date, duration | 2026-11-22, 25 minutes with 2 at a time |" in text
     assert run.machine.cpu in text
+    assert "| code | version 1 |" in text
 
 
 def test_a_proof_that_is_run_again_replaces_its_section_and_no_other(run: Run) -> None:
