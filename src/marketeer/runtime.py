@@ -155,6 +155,7 @@ class Office:
         from marketeer.engine.budget_page import BudgetPage
         from marketeer.engine.closing import Closing
         from marketeer.engine.library import Library
+        from marketeer.engine.metrics_page import MetricsPage
         from marketeer.engine.progress import Progress
         from marketeer.engine.tracing import NoTracer
 
@@ -168,6 +169,7 @@ class Office:
         library = Library(store, workspace, clock)
         self._closing = Closing(store=store, progress=self.progress, library=library, clock=clock)
         self.budget_page = BudgetPage(store, library, clock)
+        self.metrics_page = MetricsPage(store, library, clock)
         self.progress.on_end = self._on_end
         self.progress.on_late = self._closing.report_again
         self.live = LiveText()
@@ -180,6 +182,7 @@ class Office:
         await self._closing.report_early_end(goal)
         if not goal.rehearsal:
             await self.budget_page.refresh()
+            await self.metrics_page.refresh()
 
     @property
     def team(self) -> FileTeam:
@@ -299,7 +302,10 @@ class Office:
             session = self._session(scope)
             if on_session is not None:
                 on_session(session)
-            await session.run(goal_id)
+            try:
+                await session.run(goal_id)
+            finally:
+                await self.metrics_page.flush()
             return session
 
     def _session(self, scope: Scope) -> Session:

@@ -149,7 +149,9 @@ class FileWorkspace:
 
     def _disk(self) -> Disk | None:
         try:
-            usage = shutil.disk_usage(self.root)
+            # A workspace that is still to be made lies where its folder will.
+            there = next(folder for folder in (self.root, *self.root.absolute().parents) if folder.exists())
+            usage = shutil.disk_usage(there)
         except OSError:
             return None
         # What is kept for the system administrator is of no use to us, and belongs to no share of ours.

@@ -22,12 +22,20 @@ from marketeer.cli.common import (
 )
 from marketeer.cli.working import covers
 from marketeer.domain.approval import Decision
+from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.engine.summary import goal_document
 from marketeer.runtime import Office, open_office, open_reader
 
 ApprovalArgument = Annotated[
     str, typer.Argument(metavar="ID", help="A question's id, or its beginning; `marketeer approvals` lists them.")
+]
+MaybeGoal = Annotated[
+    str | None,
+    typer.Argument(metavar="[GOAL]", help="A goal's id, its beginning or its last part; `last` is the newest."),
+]
+EverythingOption = Annotated[
+    bool, typer.Option("--all", help="Everything, in every process that works here now or later.")
 ]
 TaskArgument = Annotated[
     str, typer.Argument(metavar="TASK", help="A task's id, or its beginning; `marketeer show GOAL` lists them.")
@@ -74,14 +82,66 @@ def cancel(goal: GoalArgument, workspace: WorkspaceOption = None, as_json: JsonO
     return run(_change(called(workspace, as_json=as_json), ask, "cancelled; finished outputs are kept"))
 
 
-def pause(goal: GoalArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
-    """Hold a goal: nothing new of it is begun."""
-    return run(_change(called(workspace, as_json=as_json), _pausing(goal, paused=True), "paused"))
+def pause(
+    goal: MaybeGoal = None,
+    everything: EverythingOption = False,
+    why: Annotated[
+        str | None, typer.Option("--why", metavar="TEXT", help="With --all: a word to whoever asks.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Hold a goal, or with --all everything: nothing new is begun."""
+    call = called(workspace, as_json=as_json)
+    if _is_everything(goal, everything=everything):
+        return run(_pause_everything(call, paused=True, why=why))
+    return run(_change(call, _pausing(goal or "", paused=True), "paused"))
 
 
-def unpause(goal: GoalArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
-    """Let a paused goal go on."""
-    return run(_change(called(workspace, as_json=as_json), _pausing(goal, paused=False), "no longer paused"))
+def unpause(
+    goal: MaybeGoal = None,
+    everything: EverythingOption = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Let a paused goal go on, or with --all everything."""
+    call = called(workspace, as_json=as_json)
+    if _is_everything(goal, everything=everything):
+        return run(_pause_everything(call, paused=False, why=None))
+    return run(_change(call, _pausing(goal or "", paused=False), "no longer paused"))
+
+
+def _is_everything(goal: str | None, *, everything: bool) -> bool:
+    """Raises UsageError unless exactly one of the two is given."""
+    if everything is (goal is not None):
+        msg = "give either a goal or --all"
+        raise UsageError(msg)
+    return everything
+
+
+async def _pause_everything(call: Call, *, paused: bool, why: str | None) -> int:
+    async with open_reader(call.settings):
+        pass  # There must be a workspace already: a decision never makes one.
+    async with open_office(call.settings) as office:
+        changed = await office.pause_everything(paused=paused, by=user_name(), why=why)
+        worker = office.workspace.worker()
+        waiting = await office.store.goals(limit=1, unfinished_only=True)
+    if call.as_json:
+        output.document({"paused": paused, "changed": changed})
+        return 0
+    as_before = "" if changed else " already"
+    if paused:
+        output.say(
+            f"everything is{as_before} paused: no process begins anything; calls in flight finish and are booked"
+        )
+        output.say(f"to go on: {call.command('unpause --all')}")
+    else:
+        output.say(
+            "nothing was paused as a whole" if as_before else "no longer paused; goals paused one by one stay so"
+        )
+        if worker is None and waiting:
+            output.say(f"now run: {call.command('resume')}")
+    return 0
 
 
 def _pausing(text: str, *, paused: bool) -> Callable[[Office], Awaitable[Goal]]:

@@ -9,8 +9,10 @@ from marketeer.cli.errors import GoalTrouble, innermost
 from marketeer.cli.outcome import exit_code
 from marketeer.cli.summary import gather, summary
 from marketeer.cli.working import EVERYTHING, Desk, Stopper, carry_out
+from marketeer.domain.condition import ConditionName
 from marketeer.domain.errors import MarketeerError, StoreUnavailable, UsageError, WorkspaceBusy
 from marketeer.domain.submission import Submission
+from marketeer.engine.health import pause_words
 from marketeer.engine.summary import goal_document
 from marketeer.logs import configure_logs
 from marketeer.runtime import Office, open_office, require_idle
@@ -73,6 +75,9 @@ async def tell(desk: Desk, goal_id: str) -> int:
     else:
         for line in ["", *summary(call, facts)]:
             output.say(line)
+    paused = [each for each in await store.conditions() if each.name is ConditionName.PAUSED]
+    if paused and not facts.goal.status.is_final:
+        output.note(f"marketeer: {pause_words(paused[0])}; to go on: {call.command('unpause --all')}")
     if desk.stopper.asked.is_set() and not facts.goal.status.is_final:
         output.note(f"marketeer: interrupted; resume with: {call.command(f'resume {goal_id}')}")
     return code

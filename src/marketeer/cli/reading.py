@@ -15,6 +15,7 @@ from marketeer.cli.common import Call, GoalArgument, JsonOption, WorkspaceOption
 from marketeer.cli.summary import questions
 from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.budget import month_key
+from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Spend
 from marketeer.domain.task import Task, TaskStatus
@@ -46,23 +47,32 @@ async def _status(call: Call, limit: int) -> dict[str, Any]:
     place.check()
     month = month_key(SystemClock().now())
     if not place.exists:
-        return _status_document([], [], _spend_dict(month, call.settings.budget_monthly, Spend()), None)
+        return _status_document([], [], _spend_dict(month, call.settings.budget_monthly, Spend()), None, [])
     async with open_reader(call.settings) as reader:
         store = reader.store
         goals = [await _goal_row(store, goal) for goal in await store.goals(limit=limit)]
         asked = await store.approvals(status=ApprovalStatus.OPEN)
         spend = await store.month_spend(month)
         cap_usd = await month_cap(store, call.settings, month)
-        return _status_document(goals, asked, _spend_dict(month, cap_usd, spend), place.worker())
+        conditions = await store.conditions()
+        return _status_document(goals, asked, _spend_dict(month, cap_usd, spend), place.worker(), conditions)
 
 
 def _status_document(
-    goals: list[dict[str, Any]], asked: Sequence[Approval], spend: dict[str, Any], worker: dict[str, object] | None
+    goals: list[dict[str, Any]],
+    asked: Sequence[Approval],
+    spend: dict[str, Any],
+    worker: dict[str, object] | None,
+    conditions: Sequence[Condition],
 ) -> dict[str, Any]:
     return {
         "goals": goals,
         "approvals": [approval_dict(approval) for approval in asked],
         "spend": spend,
+        "conditions": [
+            {"name": each.name.value, "since": each.since.isoformat(), "who": each.who, "why": each.why}
+            for each in conditions
+        ],
         "worker": {"pid": worker.get("pid"), "scope": worker.get("scope")} if worker is not None else None,
     }
 
@@ -127,12 +137,27 @@ def _status_lines(call: Call, content: dict[str, Any]) -> list[str]:
         lines += ["", "Waiting for you (marketeer approvals shows how to answer):"]
         rows = [(item["approval_id"], text.one_line(item["question"])) for item in content["approvals"]]
         lines += text.table(rows, indent="  ")
+    for condition in content["conditions"]:
+        lines += ["", _condition_line(call, condition)]
     if content["worker"]:
         lines += ["", f"Process {content['worker']['pid']} is at work here ({_scope(content['worker']['scope'])})."]
     spend = content["spend"]
     reserved = f", {dollars(spend['reserved_usd'])} reserved" if spend["reserved_usd"] else ""
     budget = dollars(spend["budget_usd"])
     return [*lines, "", f"Spent in {spend['month']}: {dollars(spend['settled_usd'])} of {budget}{reserved}"]
+
+
+def _condition_line(call: Call, condition: dict[str, Any]) -> str:
+    since, why = f"{condition['since'][:16].replace('T', ' ')} UTC", condition["why"]
+    match ConditionName(condition["name"]):
+        case ConditionName.PAUSED:
+            said = f": {text.one_line(why)}" if why else ""
+            who, go_on = condition["who"], call.command("unpause --all")
+            return f"EVERYTHING IS PAUSED since {since} by {who}{said}. To go on: {go_on}"
+        case ConditionName.API_DOWN:
+            return f"The model API does not answer since {since}; work waits for it ({text.one_line(why or '')})."
+        case ConditionName.API_WEAK:
+            return f"The model API answers rarely since {since} ({why}); only P0 and P1 goals go on."
 
 
 def _scope(scope: object) -> str:

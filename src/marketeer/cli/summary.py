@@ -8,7 +8,7 @@ from pathlib import Path
 
 from marketeer.cli import text
 from marketeer.cli.common import Call, month_cap
-from marketeer.domain.approval import Approval, ApprovalStatus, Decision
+from marketeer.domain.approval import Approval, ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.budget import month_key
 from marketeer.domain.follow_up import waits_for_budget
 from marketeer.domain.goal import Goal, GoalStatus
@@ -74,7 +74,8 @@ def summary(call: Call, facts: GoalFacts) -> list[str]:
     lines += questions(call, facts.questions, goal_id=goal.goal_id)
     if goal.status is GoalStatus.WAITING and waits_for_budget(list(facts.tasks)):
         lines += _waiting_for_money(call, facts)
-    if goal.status is GoalStatus.PAUSED:
+    blocked = any(question.kind is ApprovalKind.PIPELINE for question in facts.questions)
+    if goal.status is GoalStatus.PAUSED and not blocked:
         lines += ["", f"To go on: {call.command(f'unpause {goal.goal_id}')}"]
     lines += _advice(facts)
     return [*lines, "", *_bill(call, facts)]

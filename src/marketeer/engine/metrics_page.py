@@ -1,0 +1,77 @@
+"""The metrics page: `metrics/<date>-report.md`, what the goals that ended on that day (UTC) took and brought."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+
+from marketeer.domain.document import Author, Document, DocumentKind
+from marketeer.domain.metrics import Metrics
+from marketeer.engine.library import Library
+from marketeer.engine.metrics_view import SKILL_COLUMNS, facts, skill_rows
+from marketeer.ports import Clock, Store
+
+# Of the time, at most one part in so many goes into this page, however many goals end.
+REST_FOR_WORK = 50
+LEAST_REST_S = 1.0
+
+
+class MetricsPage:
+    """`refresh` may be called as often as goals end; `flush` writes what a rest has held back."""
+
+    def __init__(self, store: Store, library: Library, clock: Clock) -> None:
+        self._store = store
+        self._library = library
+        self._clock = clock
+        self._writing = asyncio.Lock()
+        self._is_due = False
+        self._not_before = 0.0
+
+    async def refresh(self) -> None:
+        self._is_due = True
+        if not self._writing.locked() and self._clock.monotonic() >= self._not_before:
+            await self.flush()
+
+    async def flush(self) -> None:
+        async with self._writing:
+            if not self._is_due:
+                return
+            self._is_due = False
+            began = self._clock.monotonic()
+            await self._write()
+            ended = self._clock.monotonic()
+            self._not_before = ended + max(LEAST_REST_S, REST_FOR_WORK * (ended - began))
+
+    async def _write(self) -> None:
+        now = self._clock.now()
+        begin = datetime.combine(now.date(), time(), tzinfo=UTC)
+        metrics = await self._store.metrics(now=now, ended_from=begin, ended_before=begin + timedelta(days=1))
+        document = Document(
+            path=f"metrics/{now:%Y-%m-%d}-report.md",
+            kind=DocumentKind.METRICS,
+            content="\n".join(page(metrics, now)) + "\n",
+            author=Author.MACHINE,
+            rehearsal=False,
+            created_at=now,
+        )
+        newest = await self._store.document(document.path)
+        if newest is None or newest.sha256 != document.sha256:
+            await self._store.add_document(document)
+            await self._library.mirror_missing()
+
+
+def page(metrics: Metrics, now: datetime) -> Iterator[str]:
+    yield f"# Work of {now:%Y-%m-%d}"
+    yield ""
+    yield f"Goals that ended on this day (UTC), as of {now:%H:%M}. Rehearsals are not counted."
+    yield ""
+    for what, how_much in facts(metrics):
+        yield f"- **{what}:** {how_much}"
+    yield ""
+    yield "## By skill"
+    yield ""
+    yield f"| {' | '.join(name.capitalize() for name in SKILL_COLUMNS)} |"
+    yield f"|{'---|' * len(SKILL_COLUMNS)}"
+    for row in skill_rows(metrics):
+        yield f"| {' | '.join(row)} |"
