@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import caching, history, inflight, memory, money, overhead, startup, throughput
+from benchmarks import caching, history, inflight, memory, money, overhead, startup, throughput, watching
 from benchmarks.figures import Place, Result
 from benchmarks.machine import this_machine
 from benchmarks.report import as_json, as_markdown
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "caching": caching.run,
     "money": money.run,
     "throughput": throughput.run,
+    "watching": watching.run,
     "history": history.run,
 }
 TINY: dict[str, Callable[[Place], Result]] = {
@@ -35,6 +36,7 @@ TINY: dict[str, Callable[[Place], Result]] = {
     "caching": partial(caching.run, size=caching.TINY),
     "money": partial(money.run, size=money.TINY),
     "throughput": partial(throughput.run, size=throughput.TINY),
+    "watching": partial(watching.run, size=watching.TINY),
     "history": partial(history.run, size=history.TINY),
 }
 

@@ -21,6 +21,8 @@ from benchmarks.workspaces import CHAIN, GOAL, TWENTY, InstantModel, answer, set
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.submission import Submission
 from marketeer.domain.task import Task, TaskStatus
+from marketeer.engine.metrics_page import MetricsPage
+from marketeer.logs import configure_logs
 from marketeer.runtime import Office, open_office
 
 SDK = "anthropic"
@@ -62,13 +64,33 @@ def longest_chain(tasks: Sequence[Task], calls: Counter[str | None]) -> int:
     return calls[None] + max(depth.values(), default=0)
 
 
+class NoPage(MetricsPage):
+    """Metrics that nobody writes down."""
+
+    async def refresh(self) -> None:
+        return
+
+    async def flush(self) -> None:
+        return
+
+
 async def throughput(
-    workspace: str, tasks: int, chars: int, words: int, parallel: int, profile: bool
+    workspace: str, tasks: int, chars: int, words: int, parallel: int, profile: bool, watched: bool | None = None
 ) -> dict[str, Any]:
-    """Many goals of 20 tasks at once, with a model that answers at once."""
+    """Many goals of 20 tasks at once, with a model that answers at once.
+
+    `watched` True: every log line of level info is written to a file, and the page of metrics too. False: neither.
+    """
     text = answer(chars=chars, words=words)
+    if watched:
+        sys.stderr = (Path(workspace) / "log.jsonl").open("w", encoding="utf-8")
+    if watched is not None:
+        configure_logs("info" if watched else "error", "json", ())
     settings = settings_for(Path(workspace), parallel=parallel)
     async with open_office(settings, model=InstantModel(text)) as office:
+        if watched is False:
+            office.metrics_page = NoPage(office.store, office.library, office.clock)
+        cpu_began = time.process_time()
         goals = [await _submit(office, TWENTY) for _ in range(tasks // 20)]
         began = time.perf_counter()
         samples = Samples()
@@ -78,6 +100,7 @@ async def throughput(
         else:
             await office.work(None)
         elapsed = time.perf_counter() - began
+        cpu_s = time.process_time() - cpu_began
         done = [await office.store.goal(goal.goal_id) for goal in goals]
         every = [task for goal in goals for task in await office.store.tasks(goal.goal_id)]
     _require_done(done, every)
@@ -86,6 +109,7 @@ async def throughput(
         "tasks": len(every),
         "task_s": (finished - min(task.created_at for task in every)).total_seconds(),
         "all_s": elapsed,
+        "process_cpu_s": cpu_s,
         "answer_chars": len(text),
         "busy": {thread: samples.busy(thread) for thread in samples.seen},
         "cpu_s": samples.cpu_s,

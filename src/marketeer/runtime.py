@@ -166,7 +166,7 @@ class Office:
         self.clock = clock
         self.doorbell = SqliteDoorbell(store, clock)
         self.progress: Progress = Progress(store, clock, self.doorbell, self._tracer)
-        library = Library(store, workspace, clock)
+        self.library = library = Library(store, workspace, clock)
         self._closing = Closing(store=store, progress=self.progress, library=library, clock=clock)
         self.budget_page = BudgetPage(store, library, clock)
         self.metrics_page = MetricsPage(store, library, clock)

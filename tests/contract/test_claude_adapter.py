@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from marketeer.adapters.claude import AdaptiveLimit, ClaudeModel, retry_after_s, usage_of
+from marketeer.adapters.system_clock import SystemClock
 from marketeer.domain.errors import ApiUnavailable, ConfigurationError, MarketeerError, PermanentError
 from marketeer.domain.usage import ModelSpec, Price, Usage
 from marketeer.ports import CallLost, ModelRequest, PromptBlock
@@ -191,6 +192,37 @@ async def test_importing_the_adapter_does_not_import_the_sdk() -> None:
     code = "import sys, marketeer.adapters.claude; sys.exit('anthropic' in sys.modules or 'httpx2' in sys.modules)"
     done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)})
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "up"), [(200, True), (404, True), (401, True), (405, True), (429, False), (500, False), (529, False)]
+)
+async def test_any_word_of_the_server_but_that_it_cannot_work_is_an_answer_to_the_free_question(
+    code: int, up: bool
+) -> None:
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        body = b"{}"
+        writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s" % (code, len(body), body))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        model = ClaudeModel(api_key="sk-ant-test-key", base_url=url, clock=SystemClock(), max_parallel=1)
+        try:
+            assert await model.answers() is up
+        finally:
+            await model.aclose()
+    assert asked[0].startswith(b"GET /v1/models")
+    gone = ClaudeModel(api_key="sk-ant-test-key", base_url=url, clock=SystemClock(), max_parallel=1)
+    try:
+        assert not await gone.answers()
+    finally:
+        await gone.aclose()
 
 
 async def test_warming_up_makes_the_client_before_the_first_call_and_needs_no_server(open_model: Open) -> None:

@@ -25,6 +25,7 @@ from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.domain.advance import advance, begin
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.budget import BUDGET_JOURNAL, TASK_CAP_USD, BudgetLevel
+from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.document import Author, Document, DocumentKind
 from marketeer.domain.errors import ConfigurationError, Conflict, StoreUnavailable, UsageError
 from marketeer.domain.goal import Goal, Priority
@@ -1056,3 +1057,28 @@ async def test_a_folder_that_is_missing_is_told_in_one_line(tmp_path: Path) -> N
 
 def test_states_of_items_are_told_apart() -> None:
     assert [state for state in WorkState if state.is_open] == [WorkState.READY, WorkState.CLAIMED]
+
+
+# -- the whole workspace ---------------------------------------------------------------------------------------
+
+
+async def test_a_condition_holds_once_is_journaled_and_ends(store: Store) -> None:
+    condition = Condition(name=ConditionName.PAUSED, since=NOW, who="ada", why="a look")
+    assert await store.begin_condition(condition)
+    assert not await store.begin_condition(replace(condition, who="bob"))
+    assert list(await store.conditions()) == [condition]
+    assert await store.end_condition(ConditionName.PAUSED, who="bob", now=NOW)
+    assert not await store.end_condition(ConditionName.PAUSED, who="bob", now=NOW)
+    assert list(await store.conditions()) == []
+    told = await store.journal(goal_id="workspace")
+    assert [(entry.what, entry.who) for entry in told] == [("everything_paused", "ada"), ("everything_unpaused", "bob")]
+
+
+async def test_another_process_sees_a_condition(path: Path) -> None:
+    ours, theirs = await opened(path), await opened(path)
+    assert list(await theirs.conditions()) == []
+    await ours.begin_condition(Condition(name=ConditionName.PAUSED, since=NOW, who="ada"))
+    await theirs.data_version()
+    assert [condition.who for condition in await theirs.conditions()] == ["ada"]
+    await ours.close()
+    await theirs.close()
