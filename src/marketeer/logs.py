@@ -21,6 +21,7 @@ _OUR_ROOT = "marketeer"
 _MACHINE_MADE = ("timestamp", "level")
 _SECRET_KEY = re.compile(r"(^|[_-])(api[_-]?key|password|secret|token|authorization)$", re.IGNORECASE)
 _MAX_DEPTH = 8
+_MAX_NAMES = 1_000
 
 # What happens to an event before it is known who shows it; the same for our events and those of libraries.
 _SHARED: tuple[Processor, ...] = (
@@ -36,12 +37,22 @@ class SecretMasker:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self.text = Masking(secrets)
+        self._names: dict[str, str] = {}
 
     def __call__(self, logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:  # noqa: ARG002 - structlog's signature
         return {
-            self.text(str(key)): value if key in _MACHINE_MADE else self._entry(str(key), value, 0)
+            self._name(str(key)): value if key in _MACHINE_MADE else self._entry(str(key), value, 0)
             for key, value in event_dict.items()
         }
+
+    def _name(self, key: str) -> str:
+        """Field names are few, and the same in every line."""
+        known = self._names.get(key)
+        if known is None:
+            known = self.text(key)
+            if len(self._names) < _MAX_NAMES:
+                self._names[key] = known
+        return known
 
     def _entry(self, key: str, value: object, depth: int) -> object:
         if _SECRET_KEY.search(key) and value is not None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from marketeer.adapters.sqlite.pruning import PruneOrder, prune
+from marketeer.adapters.system_clock import SystemClock
 from marketeer.domain import metrics as m
 from marketeer.domain.approval import Decision
 from marketeer.domain.condition import ConditionName
@@ -196,3 +199,20 @@ async def test_revisions_and_retries_are_counted(tmp_path: Path) -> None:
         found = await seen(office)
     assert (found.total(m.REVISIONS, skill=SKILL), found.total(m.RETRIES)) == (1, 1)
     assert found.of(m.REVIEWS) == {("APPROVE",): 1, ("REVISE",): 1}
+
+
+async def test_prune_takes_nothing_from_the_metrics(tmp_path: Path) -> None:
+    async with an_office(tmp_path, Clerk()) as office:
+        for _ in range(5):
+            await finish(office)
+        before, now = await seen(office), office.clock.now()
+        path = office.workspace.database_path
+    order = PruneOrder(before=now + timedelta(days=1), now=now, by="ada")
+    pruned = await prune(path, order, clock=SystemClock())
+    async with an_office(tmp_path, None) as office:
+        after = await seen(office)
+    assert pruned.goals > 0
+    assert {series: round(value, 6) for series, value in after.numbers.items()} == {
+        series: round(value, 6) for series, value in before.numbers.items()
+    }
+    assert {s: h.counts for s, h in after.histograms.items()} == {s: h.counts for s, h in before.histograms.items()}

@@ -98,7 +98,7 @@ class Executor:
             return _executed(item, recorded, recorded.warnings, None), None
         recording = _Recording(self._store, self._progress, item, then)
         result = await self._execute(item, goal, task, recording, again=again)
-        log.info(
+        log.debug(
             "execution_done",
             model=result.model,
             cost_usd=str(result.cost_usd),

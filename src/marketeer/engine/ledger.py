@@ -173,7 +173,7 @@ class Ledger:
             # The hold may still be carried out, for a call that will never be sent.
             await asyncio.shield(self._release(request.call_id))
             raise
-        log.info("call_started", call_id=request.call_id, model=request.model.model_id, skill=skill)
+        log.debug("call_started", call_id=request.call_id, model=request.model.model_id, skill=skill)
         try:
             with self._tracer.chat(request, item, goal) as span:
                 response = await model.complete(request, on_text)

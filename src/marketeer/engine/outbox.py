@@ -54,7 +54,7 @@ class Outbox:
         ready = [i for i in change.items if i.state is WorkState.READY and i.is_due(now)]
         mine = [item for item in ready if live and self._may_go(item, rehearsal=change.goal.rehearsal)]
         for item in mine:
-            log.info("item_enqueued", item=item.work_item_id, task_id=item.task_id, priority=item.queue_priority)
+            log.debug("item_enqueued", item=item.work_item_id, task_id=item.task_id, priority=item.queue_priority)
         await self._put(mine)
 
     async def _put(self, items: Sequence[WorkItem]) -> None:

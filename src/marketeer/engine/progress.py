@@ -97,7 +97,9 @@ class Progress:
     async def announce(self, change: Change) -> None:
         """Tell this process of a committed change: the doorbell, the outbox, and goals that waited for it."""
         for entry in change.entries:
-            log.info(entry.what, goal_id=entry.goal_id, task_id=entry.task_id, who=entry.who, why=entry.why)
+            # What happens to a goal is told; what happens to each task is in the journal, and its items have a line.
+            say = log.debug if entry.task_id is not None else log.info
+            say(entry.what, goal_id=entry.goal_id, task_id=entry.task_id, who=entry.who, why=entry.why)
         self._tracer.committed(change)
         self._doorbell.ring()
         if self.on_change is not None:

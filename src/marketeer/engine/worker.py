@@ -190,7 +190,7 @@ class Worker:
         with structlog.contextvars.bound_contextvars(
             item=item.work_item_id, goal_id=item.goal_id, task_id=item.task_id, claim=item.claim
         ):
-            log.info("item_started", kind=item.kind.value, attempt=item.attempts)
+            log.debug("item_started", kind=item.kind.value, attempt=item.attempts)
             started = self._clock.monotonic()
             handled = await self._handle_under_lease(item)
             change = await self._report_patiently(item, handled) if handled is not None else None
