@@ -93,7 +93,7 @@ def _check_documents(workspace: Path, ledger: Ledger) -> None:
     made = Counter((d["task_id"], d["generation"]) for d in ledger.documents if d["kind"] in ("output", "context"))
     wanted = {(task_id, g) for task_id, task in tasks.items() for g in range(1, task["generation"] + 1)}
     assert made == Counter(wanted), "an output was stored twice, or not at all"
-    reports = Counter(d["goal_id"] for d in ledger.documents if d["path"].endswith("report.md"))
+    reports = Counter(d["goal_id"] for d in ledger.documents if d["path"].endswith("/report.md"))
     assert reports == Counter(goal["goal_id"] for goal in ledger.goals), "not one report for each goal"
     paths = {d["path"] for d in ledger.documents}
     stored = {(d["path"], d["content"]) for d in ledger.documents}

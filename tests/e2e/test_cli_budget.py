@@ -60,7 +60,7 @@ async def test_a_csv_file_has_a_line_for_every_paid_call_and_none_of_a_rehearsal
 
 async def test_the_page_of_the_day_is_in_the_workspace_when_a_goal_has_ended(cli: Cli) -> None:
     await some_goals(cli)
-    (page,) = [file.read_text(encoding="utf-8") for file in (cli.folder / "workspace" / "metrics").iterdir()]
+    (page,) = [file.read_text(encoding="utf-8") for file in (cli.folder / "workspace" / "metrics").glob("*-budget.md")]
     told = cli("budget", "--json").document
     assert f"- **Spent:** ${exact(told['settled_usd'])} of $100" in page
     assert all(part["goal_id"] in page for part in told["by_goal"])

@@ -14,6 +14,7 @@ from marketeer.domain.goal import Priority
 DISK_LOW_SHARE = 0.10
 # Below this a flush may fail at any moment, and with it the recording of what was paid for.
 DISK_FULL_BYTES = 64 * 1024 * 1024
+DISK_FULL_SHARE = 0.01  # what is full on a disk so small that it never has that much
 
 
 class Level(StrEnum):
@@ -37,7 +38,7 @@ class Disk:
 
     @property
     def is_full(self) -> bool:
-        return self.free < DISK_FULL_BYTES
+        return self.free < min(DISK_FULL_BYTES, self.total * DISK_FULL_SHARE)
 
     @property
     def is_low(self) -> bool:
