@@ -21,7 +21,7 @@ from tests.integration import desk
 LONG_AGO = "2020-01-01T00:00:00.000000Z"
 ROUNDS = 15
 WRITERS = ("ada", "bob", "eve", "killed")
-# Pauses and unpauses a goal, as fast as it can, in the name of its second argument; whoever is killed never ends before.
+# Pauses and unpauses a goal, as fast as it can, in the name of its second argument. The one to be killed never ends.
 WRITER = f"""
 import asyncio, sys
 from pathlib import Path
