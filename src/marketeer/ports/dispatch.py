@@ -1,0 +1,34 @@
+"""How work finds a worker, and how whoever waits is woken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class WorkQueue(Protocol):
+    """Dispatch only. At least once; the claim in the store makes the effect once. Smaller priority goes first,
+    equal ones in the order they were put."""
+
+    async def put(self, entries: Sequence[tuple[str, int]]) -> None:
+        """(work item id, priority). An id that is already waiting is left where it is."""
+        ...
+
+    async def get(self) -> str:
+        """The next id; waits for one."""
+        ...
+
+
+class Doorbell(Protocol):
+    """Wakes whoever waits for a change in the store, made by this process or another."""
+
+    def ring(self) -> None: ...
+
+    @property
+    def rings(self) -> int:
+        """How often it rang so far."""
+        ...
+
+    async def wait(self, seen: int, timeout_s: float) -> int:
+        """Return the number of rings as soon as it is not `seen` any more, or after the time-out as it is."""
+        ...

@@ -1,0 +1,88 @@
+"""A model: what it is asked, what it answers, how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from marketeer.domain.skill import Skill
+from marketeer.domain.usage import CacheTime, ModelSpec, Usage, worst_usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptBlock:
+    """One text block of the system prompt. `cache` sets a breakpoint behind it."""
+
+    text: str
+    cache: CacheTime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What the prompt was rendered from, for a model that can use it directly (the rehearsal)."""
+
+    skill: Skill
+    goal: str
+    brief: str
+    context: str
+    upstream: Mapping[str, str]
+    inputs: Mapping[str, str]
+    registry: frozenset[str]
+    task_id: str
+    feedback: str | None
+    today: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """One call. `user` is the only message. `timeout_s` bounds the whole call. `material` is never sent anywhere."""
+
+    call_id: str
+    model: ModelSpec
+    system: tuple[PromptBlock, ...]
+    user: str
+    max_output_tokens: int
+    timeout_s: float
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    material: Material | None = None
+
+    def worst_case(self) -> Usage:
+        """The most it can use."""
+        parts = [(block.text, block.cache) for block in self.system]
+        return worst_usage([*parts, (self.user, None)], max_output_tokens=self.max_output_tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelResponse:
+    """What came back and was billed. `text` may be empty (refusal). `usage` None: the server reported none."""
+
+    text: str
+    stop_reason: str | None
+    usage: Usage | None
+    model: str
+    request_id: str | None
+    latency_s: float
+
+
+class CallLost(Exception):
+    """The call was sent and may be billed, but its usage is unknown: book it as estimated. `__cause__` says why."""
+
+
+class ModelClient(Protocol):
+    """A model behind the Messages API, or its offline stand-in.
+
+    `complete` raises ApiUnavailable (nothing was billed; try later), PermanentError (nothing was billed; do not
+    retry), ConfigurationError (key, base URL or model id are wrong) or CallLost, whose cause is one of these. It never
+    retries by itself and returns within `timeout_s`.
+    """
+
+    async def complete(self, request: ModelRequest, on_text: Callable[[int], None] | None = None) -> ModelResponse:
+        """`on_text` is told the number of characters received so far, 0 when the answer begins."""
+        ...
+
+    async def answers(self) -> bool:
+        """Whether it can be reached at all, asked at no cost. Raises ConfigurationError and nothing else."""
+        ...
+
+    async def aclose(self) -> None: ...

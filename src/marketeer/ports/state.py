@@ -1,0 +1,47 @@
+"""What holds for a whole workspace, and how it is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from marketeer.domain.condition import Condition, ConditionName
+from marketeer.domain.health import QueueDepth
+from marketeer.domain.metrics import Metrics
+
+
+class StateStore(Protocol):
+    """Conditions and measures of the whole workspace."""
+
+    async def conditions(self) -> Sequence[Condition]:
+        """Those that hold, the oldest first. Cheap enough to be asked many times a second."""
+        ...
+
+    async def begin_condition(self, condition: Condition) -> bool:
+        """Journaled. False when it holds already, and then nothing changes."""
+        ...
+
+    async def end_condition(self, name: ConditionName, *, who: str, now: datetime) -> bool:
+        """Journaled. False when it does not hold."""
+        ...
+
+    async def metrics(
+        self, *, now: datetime, ended_from: datetime | None = None, ended_before: datetime | None = None
+    ) -> Metrics:
+        """Since the beginning, pruned goals included; or of the goals that ended in that time (give both). Rehearsals
+        are left out."""
+        ...
+
+    async def queue_depth(self, *, now: datetime) -> QueueDepth:
+        """Of live, unpaused real goals."""
+        ...
+
+    async def blocked_pipelines(self) -> Sequence[str]:
+        """Names of those whose real goals wait for a human after failures in a row."""
+        ...
+
+    async def failures_in_a_row(self, goal_id: str, *, most: int) -> int:
+        """How many of the newest finished tasks of this goal's pipeline have failed one after the other, since a human
+        last let it go on; counted up to `most`."""
+        ...

@@ -1,0 +1,33 @@
+"""Who works here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from marketeer.domain.plan import Pipeline
+from marketeer.domain.skill import Skill, SkillInfo
+from marketeer.domain.usage import ModelSpec, Tier
+
+
+class Team(Protocol):
+    """Who works here: skills, pipelines, routing and models, the workspace's own overlaid on the built-in ones.
+
+    Raises ConfigurationError naming file, line and remedy.
+    """
+
+    def skill_names(self) -> Sequence[str]: ...
+
+    def skill_info(self, name: str) -> SkillInfo: ...
+
+    def skill(self, name: str) -> Skill: ...
+
+    def pipelines(self) -> Sequence[Pipeline]: ...
+
+    def find_pipeline(self, name: str) -> Pipeline:
+        """By name or alias, whatever the case. UsageError suggesting the nearest name."""
+        ...
+
+    def house_rules(self) -> str: ...
+
+    def model(self, tier: Tier) -> ModelSpec: ...

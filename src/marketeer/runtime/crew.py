@@ -1,0 +1,125 @@
+"""The crew: everyone who works in a session, introduced to each other."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from marketeer.adapters.local_queue import LocalQueue
+from marketeer.adapters.rehearsal import RehearsalModel
+from marketeer.domain.work import Scope
+from marketeer.engine.api_state import ApiState
+from marketeer.engine.director import Director
+from marketeer.engine.executor import Executor
+from marketeer.engine.gate import Gate
+from marketeer.engine.handlers import Handlers
+from marketeer.engine.ledger import Ledger, Models
+from marketeer.engine.library import Library
+from marketeer.engine.memory import Memory
+from marketeer.engine.outbox import Outbox
+from marketeer.engine.reports import Reports
+from marketeer.engine.reviewer import Reviewer
+from marketeer.engine.session import Session
+from marketeer.engine.worker import Worker, WorkerOptions
+from marketeer.masking import Masking
+from marketeer.runtime.loading import load_workspace_routing, zone_of
+
+if TYPE_CHECKING:  # the office makes the crew
+    from marketeer.runtime.office import Office
+
+
+def new_session(office: Office, scope: Scope) -> Session:
+    """Everyone, and the session that they work in."""
+    settings, store, clock = office.settings, office.store, office.clock
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+    rehearsal = RehearsalModel(clock, settings.marketeer_rehearsal_latency_s)
+    real, warm_up = (None, None) if scope.rehearsals_only else office.real_model()
+    api = ApiState(clock)
+    library = Library(store, office.workspace, clock)
+    memory = Memory(store, clock)
+    ledger = Ledger(
+        store,
+        Models(real=real, rehearsal=rehearsal),
+        clock,
+        office.doorbell,
+        api=api,
+        owner=owner,
+        tracer=office.tracer,
+    )
+    executor = Executor(
+        store=store,
+        progress=office.progress,
+        library=library,
+        ledger=ledger,
+        team=office.team,
+        memory=memory,
+        clock=clock,
+        zone=zone_of(settings),
+        progress_of=office.live.note,
+    )
+    director = Director(
+        store=store,
+        library=library,
+        team=office.team,
+        routing=load_workspace_routing(settings, office.team),
+        memory=memory,
+        reports=Reports(store, clock),
+        clock=clock,
+        parallel=settings.max_parallel_agents,
+    )
+    handlers = Handlers(
+        progress=office.progress,
+        director=director,
+        executor=executor,
+        reviewer=Reviewer(library=library, team=office.team, clock=clock),
+        tracer=office.tracer,
+    )
+    queue = LocalQueue()
+    gate = Gate(
+        store=store,
+        clock=clock,
+        doorbell=office.doorbell,
+        api=api,
+        ask_api=real.answers if real is not None else None,
+        disk=office.workspace.disk,
+        budget_level=office.budget_level,
+    )
+    outbox = Outbox(
+        store=store,
+        queue=queue,
+        progress=office.progress,
+        doorbell=office.doorbell,
+        clock=clock,
+        scope=scope,
+        gate=gate,
+    )
+    worker = Worker(
+        store=store,
+        queue=queue,
+        progress=office.progress,
+        handlers=handlers,
+        clock=clock,
+        api=api,
+        gate=gate,
+        options=WorkerOptions(
+            owner=owner,
+            max_parallel=settings.max_parallel_agents,
+            lease_s=settings.marketeer_lease_s,
+            masked=Masking(settings.secrets()),
+        ),
+    )
+    return Session(
+        store=store,
+        progress=office.progress,
+        library=library,
+        outbox=outbox,
+        worker=worker,
+        gate=gate,
+        doorbell=office.doorbell,
+        clock=clock,
+        owner=owner,
+        grace_s=settings.shutdown_grace_s,
+        warm_up=warm_up,
+    )

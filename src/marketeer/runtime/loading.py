@@ -1,0 +1,128 @@
+"""What is made of the settings: the team, its routing, the time zone, the client of Claude.
+
+Modules that cost start-up time are imported where they are needed.
+"""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from marketeer.adapters.system_clock import SystemClock, machine_zone
+from marketeer.adapters.workspace import FileWorkspace
+from marketeer.domain.errors import ConfigurationError, WorkspaceBusy
+from marketeer.domain.usage import Tier
+from marketeer.masking import Masking
+from marketeer.ports import Clock
+
+if TYPE_CHECKING:  # what start-up must not pay for
+    from marketeer.adapters.claude import ClaudeModel
+    from marketeer.adapters.team_files import FileTeam
+    from marketeer.domain.goal import Goal
+    from marketeer.domain.plan import Plan
+    from marketeer.domain.routing import Routing
+    from marketeer.domain.submission import Submission
+    from marketeer.settings import Settings
+
+NO_KEY = (
+    "no ANTHROPIC_API_KEY: set it (or ANTHROPIC_API_KEY_FILE) to work with Claude, "
+    "or add --rehearse to run offline and free"
+)
+
+
+def require_key_and_prices(settings: Settings, team: FileTeam) -> None:
+    """Raises ConfigurationError when a real goal could not be worked on: no key, or a tier's model has no price."""
+    if settings.anthropic_api_key is None:
+        raise ConfigurationError(NO_KEY)
+    for tier in Tier:
+        team.model(tier)
+
+
+def require_idle(workspace: FileWorkspace) -> None:
+    """Raises WorkspaceBusy while a process works in the workspace."""
+    holder = workspace.worker()
+    if holder is not None:
+        msg = (
+            f"process {holder.get('pid', 'unknown')} already works in {str(workspace.root)!r}; "
+            "wait for it to end, stop it, or give another --workspace"
+        )
+        raise WorkspaceBusy(msg)
+
+
+def claude_model(settings: Settings, clock: Clock) -> ClaudeModel:
+    """The Claude adapter. Raises ConfigurationError without a key."""
+    from marketeer.adapters.claude import ClaudeModel
+
+    if settings.anthropic_api_key is None:
+        raise ConfigurationError(NO_KEY)
+    return ClaudeModel(
+        api_key=settings.anthropic_api_key.get_secret_value(),
+        base_url=settings.anthropic_base_url,
+        clock=clock,
+        max_parallel=settings.max_parallel_agents,
+        masked=Masking(settings.secrets()),
+    )
+
+
+def load_workspace_team(settings: Settings, *, checked: bool = True) -> FileTeam:
+    """The workspace's team. `checked`: refuse one whose own files are wrong. Raises ConfigurationError."""
+    from marketeer.adapters.team_files import load_team
+
+    overrides = {
+        tier: model
+        for tier, model in (
+            (Tier.OPUS, settings.marketeer_model_opus),
+            (Tier.SONNET, settings.marketeer_model_sonnet),
+            (Tier.HAIKU, settings.marketeer_model_haiku),
+        )
+        if model
+    }
+    return load_team(settings.workspace_dir / "team", model_overrides=overrides, checked=checked)
+
+
+def load_workspace_routing(settings: Settings, team: FileTeam) -> Routing:
+    """The routing rules, with the cues that the workspace's own skills declare. Raises ConfigurationError."""
+    from marketeer.adapters.routing_file import Names, load_routing
+    from marketeer.domain.skill_cues import with_skill_cues
+
+    overlay = settings.workspace_dir / "team" / "routing.yaml"
+    names = None
+    if overlay.is_file():
+        pipelines = [pipeline.name for pipeline in team.pipelines()]
+        squads = [squad.name for squad in team.squads()]
+        names = Names(skills=team.skill_names(), pipelines=pipelines, squads=squads)
+    routing = load_routing(overlay=overlay, names=names)
+    # Cues for the built-in skills stand in routing.yaml, so their contracts need not be read here.
+    return with_skill_cues(routing, [team.skill_info(name) for name in team.own_skills()])
+
+
+def zone_of(settings: Settings) -> tzinfo:
+    return ZoneInfo(settings.marketeer_timezone) if settings.marketeer_timezone else machine_zone()
+
+
+def preview(settings: Settings, submission: Submission) -> tuple[Goal, Plan, FileTeam]:
+    """The plan of a goal without a store: nothing is called and nothing is written."""
+    from marketeer.domain.document import CONTEXT_PATH
+    from marketeer.domain.planning import build_plan
+    from marketeer.domain.product_context import parse_context
+    from marketeer.domain.submission import new_goal
+
+    workspace = FileWorkspace(settings.workspace_dir)
+    workspace.check()
+    team = load_workspace_team(settings)
+    pipeline = team.find_pipeline(submission.pipeline) if submission.pipeline else None
+    goal = new_goal(submission, token="preview", now=SystemClock().now())  # noqa: S106 - an id, not a secret
+    file = settings.workspace_dir / CONTEXT_PATH
+    context = file.read_text("utf-8", errors="replace") if file.is_file() else ""
+    plan = build_plan(
+        goal=goal,
+        now=goal.created_at,
+        team={name: team.skill_info(name) for name in team.skill_names()},
+        routing=load_workspace_routing(settings, team),
+        pipeline=pipeline,
+        pipelines=team.pipelines(),
+        rivals=parse_context(context).rivals,
+        context_known=bool(context.strip()),
+    )
+    return goal, plan, team

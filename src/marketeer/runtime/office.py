@@ -1,0 +1,231 @@
+"""The office: a workspace with everything that can be done in it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from marketeer.adapters.sqlite.store import SqliteStore
+from marketeer.adapters.workspace import FileWorkspace
+from marketeer.domain.approval import Decision
+from marketeer.domain.budget import BudgetLevel, MonthBudget, month_key
+from marketeer.domain.condition import Condition, ConditionName
+from marketeer.domain.errors import ConfigurationError
+from marketeer.domain.outcome import BudgetLooked, CancelAsked, Decided, PauseAsked, RedoAsked, UnpauseAsked
+from marketeer.domain.usage import Tier
+from marketeer.domain.work import Scope
+from marketeer.ports import Clock, ModelClient, Tracer
+from marketeer.runtime.loading import NO_KEY, claude_model, load_workspace_routing, load_workspace_team
+
+if TYPE_CHECKING:  # what start-up must not pay for
+    from marketeer.adapters.claude import ClaudeModel
+    from marketeer.adapters.team_files import FileTeam
+    from marketeer.domain.goal import Goal
+    from marketeer.domain.routing import Routing
+    from marketeer.domain.submission import Submission
+    from marketeer.engine.progress import Progress
+    from marketeer.engine.session import Session
+    from marketeer.settings import Settings
+
+
+ALL_GOALS = 1_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class LiveText:
+    """Characters received so far of answers that are streaming in, by task id."""
+
+    characters: dict[str, int] = field(default_factory=dict)
+
+    def note(self, task_id: str, characters: int) -> None:
+        self.characters[task_id] = characters
+
+
+class Office:
+    """A workspace with everything that can be done in it."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        workspace: FileWorkspace,
+        store: SqliteStore,
+        clock: Clock,
+        model: ModelClient | None,
+        tracer: Tracer | None = None,
+    ) -> None:
+        from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
+        from marketeer.engine.budget_page import BudgetPage
+        from marketeer.engine.closing import Closing
+        from marketeer.engine.library import Library
+        from marketeer.engine.metrics_page import MetricsPage
+        from marketeer.engine.progress import Progress
+        from marketeer.engine.tracing import NoTracer
+
+        self.tracer: Tracer = tracer or NoTracer()
+        self.settings = settings
+        self.workspace = workspace
+        self.store = store
+        self.clock = clock
+        self.doorbell = SqliteDoorbell(store, clock)
+        self.progress: Progress = Progress(store, clock, self.doorbell, self.tracer)
+        self.library = library = Library(store, workspace, clock)
+        self._closing = Closing(store=store, progress=self.progress, library=library, clock=clock)
+        self.budget_page = BudgetPage(store, library, clock)
+        self.metrics_page = MetricsPage(store, library, clock)
+        self.progress.on_end = self._on_end
+        self.progress.on_late = self._closing.report_again
+        self.live = LiveText()
+        self._model = model
+        self._team: FileTeam | None = None
+        self._routing: Routing | None = None
+        self._claude: ClaudeModel | None = None
+
+    async def _on_end(self, goal: Goal) -> None:
+        await self._closing.report_early_end(goal)
+        if not goal.rehearsal:
+            await self.budget_page.refresh()
+            await self.metrics_page.refresh()
+
+    @property
+    def team(self) -> FileTeam:
+        if self._team is None:
+            self._team = load_workspace_team(self.settings)
+        return self._team
+
+    @property
+    def routing(self) -> Routing:
+        if self._routing is None:
+            self._routing = load_workspace_routing(self.settings, self.team)
+        return self._routing
+
+    @property
+    def has_model(self) -> bool:
+        """True when real goals can be worked on."""
+        return self._model is not None or self.settings.anthropic_api_key is not None
+
+    def require_model(self, *, rehearsal: bool) -> None:
+        """Raises ConfigurationError when a real goal has no key, or a tier's model no price."""
+        if rehearsal:
+            return
+        if not self.has_model:
+            raise ConfigurationError(NO_KEY)
+        for tier in Tier:
+            self.team.model(tier)
+
+    # -- what people ask -------------------------------------------------------------------------------------
+
+    async def submit(self, submission: Submission) -> Goal:
+        from marketeer.engine.submit import submit
+
+        if not submission.rehearsal:
+            await self.adopt_month_cap()
+        return await submit(submission, store=self.store, team=self.team, clock=self.clock, progress=self.progress)
+
+    async def decide(self, approval_id: str, decision: Decision, *, note: str | None, by: str) -> Goal:
+        approval = await self.store.approval(approval_id)
+        decided = Decided(approval_id=approval.approval_id, decision=decision, note=note, by=by)
+        await self.progress.apply(approval.goal_id, decided)
+        return await self.store.goal(approval.goal_id)
+
+    async def cancel(self, goal_id: str, *, by: str, why: str | None = None) -> Goal:
+        await self.progress.apply(goal_id, CancelAsked(by=by, why=why))
+        return await self.store.goal(goal_id)
+
+    async def pause(self, goal_id: str, *, paused: bool, by: str) -> Goal:
+        await self.progress.apply(goal_id, PauseAsked(by=by) if paused else UnpauseAsked(by=by))
+        return await self.store.goal(goal_id)
+
+    async def redo(self, task_id: str, *, note: str | None, by: str) -> Goal:
+        task = await self.store.find_task(task_id)
+        await self.progress.apply(task.goal_id, RedoAsked(task_id=task.task_id, note=note, by=by))
+        return await self.store.goal(task.goal_id)
+
+    # -- money -----------------------------------------------------------------------------------------------
+
+    async def adopt_month_cap(self) -> None:
+        """BUDGET_MONTHLY is the cap for every process from now on, where it is set; where it is not, the one that is
+        stored stays."""
+        month = month_key(self.clock.now())
+        known = await self.store.month_budget(month)
+        wanted = self.settings.budget_monthly
+        if known is not None and (not self.settings.sets_month_cap or known.base_usd == wanted):
+            return
+        who = "BUDGET_MONTHLY" if self.settings.sets_month_cap else "marketeer"
+        if await self.store.set_month_cap(month, wanted, who=who, now=self.clock.now()):
+            await self._look_for_money()
+
+    async def raise_month_cap(self, by_usd: Decimal, *, by: str) -> MonthBudget:
+        """This month only; what waited for its money goes on, in whatever process works here."""
+        now = self.clock.now()
+        await self.adopt_month_cap()
+        budget = await self.store.raise_month_cap(month_key(now), by_usd, who=by, now=now)
+        await self._look_for_money()
+        return budget
+
+    async def _look_for_money(self) -> None:
+        for goal in await self.store.goals(limit=ALL_GOALS, unfinished_only=True):
+            if not goal.rehearsal:
+                await self.progress.apply(goal.goal_id, BudgetLooked())
+
+    async def pause_everything(self, *, paused: bool, by: str, why: str | None = None) -> bool:
+        """The kill switch, for every process that works here now or later. False when it stands so already."""
+        now = self.clock.now()
+        if paused:
+            condition = Condition(name=ConditionName.PAUSED, since=now, who=by, why=why)
+            return await self.store.begin_condition(condition)
+        return await self.store.end_condition(ConditionName.PAUSED, who=by, now=now)
+
+    async def budget_level(self) -> BudgetLevel:
+        """Of this month. Before the first real goal has stored a cap nothing has been spent."""
+        month = month_key(self.clock.now())
+        budget, spend = await self.store.month_budget(month), await self.store.month_spend(month)
+        return budget.level(spend.settled_usd) if budget is not None else BudgetLevel.NORMAL
+
+    # -- work ------------------------------------------------------------------------------------------------
+
+    async def work(
+        self,
+        goal_id: str | None,
+        *,
+        on_session: Callable[[Session], None] | None = None,
+        rehearsals_only: bool = False,
+    ) -> Session:
+        """Work on one goal, or all, until nothing moves by itself. Raises WorkspaceBusy when another process does.
+
+        `on_session` gets the session before it starts, to interrupt it.
+        """
+        from marketeer.runtime.crew import new_session
+
+        async with self.workspace.work_lock(scope=goal_id or "all"):
+            scope = Scope(
+                goal_ids=None if goal_id is None else frozenset({goal_id}),
+                rehearsals_only=rehearsals_only or not self.has_model,
+            )
+            if not (scope.rehearsals_only or (goal_id is not None and (await self.store.goal(goal_id)).rehearsal)):
+                await self.adopt_month_cap()
+            session = new_session(self, scope)
+            if on_session is not None:
+                on_session(session)
+            try:
+                await session.run(goal_id)
+            finally:
+                await self.metrics_page.flush()
+            return session
+
+    def real_model(self) -> tuple[ModelClient | None, Callable[[], Awaitable[None]] | None]:
+        """Who answers real goals, and what it can prepare while the plan is made."""
+        if self._model is not None:
+            return self._model, None
+        if self.settings.anthropic_api_key is None:
+            return None, None
+        if self._claude is None:
+            self._claude = claude_model(self.settings, self.clock)
+        return self._claude, self._claude.warm_up
+
+    async def aclose(self) -> None:
+        """Let go of the connections to Claude. They are kept from one goal to the next: making a client takes 35 ms."""
+        if self._claude is not None:
+            await self._claude.aclose()
