@@ -24,11 +24,12 @@ from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.domain.advance import advance, begin
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
-from marketeer.domain.budget import BUDGET_JOURNAL, TASK_CAP_USD, BudgetLevel
+from marketeer.domain.budget import TASK_CAP_USD, BudgetLevel
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.document import Author, Document, DocumentKind
 from marketeer.domain.errors import ConfigurationError, Conflict, StoreUnavailable, UsageError
 from marketeer.domain.goal import Goal, Priority
+from marketeer.domain.journal import BUDGET_JOURNAL
 from marketeer.domain.ledger import Refused, Reservation, Spend
 from marketeer.domain.outcome import HandedBack, Looked, PauseAsked
 from marketeer.domain.plan import Gate

@@ -61,6 +61,19 @@ async def test_the_journal_tells_who_did_what_and_why_of_one_goal_or_all(cli: Cl
     assert cli("journal", "--since", "2099-01-01", "--json").document == {"entries": []}
 
 
+async def test_what_belongs_to_no_goal_is_read_and_verified_by_the_name_of_its_journal(cli: Cli) -> None:
+    goal_id = await rehearsed(cli)
+    cli("budget", "raise", "5")
+    cli("pause", "--all")
+    told = {name: cli("journal", "--goal", name, "--json").document["entries"] for name in ("budget", "workspace")}
+    assert [entry["what"] for entry in told["budget"]] == ["budget_set", "budget_raised"]
+    assert [entry["what"] for entry in told["workspace"]][-1] == "everything_paused"
+    for name in told:
+        assert {entry["goal_id"] for entry in told[name]} == {name}
+        assert cli("journal", "verify", name).code == 0
+    assert cli("journal", "--goal", goal_id.rsplit("-", 1)[-1], "--json").document["entries"]
+
+
 async def test_without_a_workspace_or_with_a_wrong_moment_it_says_what_to_do(cli: Cli) -> None:
     assert "marketeer start" in cli("journal").complaint
     await rehearsed(cli)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from marketeer.adapters.workspace import FileWorkspace
+from marketeer.domain.degradation import Disk
 from tests.e2e.conftest import Inside
 
 
@@ -52,8 +54,30 @@ def test_pause_all_is_seen_everywhere_until_unpause_all(inside: Inside) -> None:
     assert inside("health", "--json").document["paused"]["why"] == "a look"
     started = inside("start", "--rehearse", "--pipeline", "Director Morning Review")
     assert (started.code, "unpause --all" in started.err) == (4, True)
+    again = inside("resume")
+    assert (again.code, "unpause --all" in again.err) == (4, True)
     assert inside("unpause", "--all").code == 0
     assert inside("status", "--json").document["conditions"] == []
+    assert inside("resume").code == 0
+
+
+def test_a_goal_that_little_room_holds_back_is_told_why_and_how_it_goes_on(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nearly_full(_: FileWorkspace) -> Disk:
+        return Disk(free=90 * 10**6, total=10**9)
+
+    with monkeypatch.context() as machine:
+        machine.setattr(FileWorkspace, "disk", nearly_full)
+        for words in (
+            ("start", "--rehearse", "--priority", "P3", "--pipeline", "Director Morning Review"),
+            ("resume",),
+            ("resume", "last"),
+        ):
+            held = inside(*words)
+            assert held.code == 4, words
+            assert "held for now: disk: nearly full: 90.0 of 1,000.0 MB free" in held.err
+            assert "marketeer resume" in held.err
     assert inside("resume").code == 0
 
 

@@ -14,9 +14,10 @@ from marketeer.domain import metrics as m
 from marketeer.domain.approval import Decision
 from marketeer.domain.condition import ConditionName
 from marketeer.domain.degradation import Disk
-from marketeer.domain.errors import ApiUnavailable, PermanentError
+from marketeer.domain.errors import ApiUnavailable, PermanentError, StoreUnavailable
 from marketeer.domain.goal import GoalStatus, Priority
 from marketeer.domain.metrics import Metrics, skill_records
+from marketeer.engine.patience import PATIENCE_S
 from marketeer.runtime import Office
 from tests.integration.desk import (
     FAN,
@@ -140,6 +141,47 @@ async def test_on_a_nearly_full_disk_one_agent_works_and_what_is_least_urgent_wa
         assert clerk.peak == 1
         monkeypatch.undo()
         assert (await again(office, patient)).status is GoalStatus.COMPLETED
+
+
+FULL_DISK = Disk(free=1_000_000, total=100 * 10**9)
+
+
+async def test_a_disk_that_is_full_holds_everything_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk) as office:
+        looks = 0
+
+        async def full_at_first() -> Disk | None:
+            nonlocal looks
+            looks += 1
+            return FULL_DISK if looks < 3 else None
+
+        monkeypatch.setattr(office.workspace, "disk", full_at_first)
+        goal = await finish(office)
+        assert goal.status is GoalStatus.COMPLETED
+        assert looks >= 3
+
+
+async def test_a_disk_that_stays_full_ends_the_work_by_name_when_patience_ends_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk, clock=QuickClock(300)) as office:
+
+        async def full() -> Disk | None:
+            return FULL_DISK
+
+        monkeypatch.setattr(office.workspace, "disk", full)
+        goal = await submit(office)
+        began = office.clock.monotonic()
+        with pytest.raises(StoreUnavailable, match=r"is full \(1.0 of 100,000.0 MB free\).*free some space"):
+            await work(office, goal)
+        assert office.clock.monotonic() - began >= PATIENCE_S
+        assert clerk.seen == []
+        monkeypatch.undo()
+        assert (await again(office, goal)).status is GoalStatus.COMPLETED
 
 
 # -- circuits --------------------------------------------------------------------------------------------------

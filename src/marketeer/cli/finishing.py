@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, progress_line
 from marketeer.cli.errors import GoalTrouble, innermost
 from marketeer.cli.outcome import exit_code
+from marketeer.cli.sight import health_of
 from marketeer.cli.summary import gather, summary
 from marketeer.cli.working import EVERYTHING, Desk, Stopper, carry_out
-from marketeer.domain.condition import ConditionName
+from marketeer.domain.degradation import Level
 from marketeer.domain.errors import MarketeerError, StoreUnavailable, UsageError, WorkspaceBusy
+from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.submission import Submission
 from marketeer.engine.health import pause_words
 from marketeer.engine.summary import goal_document
 from marketeer.logs import configure_logs
 from marketeer.runtime import Office, open_office, require_idle
+
+# At rest like this, something other than an answer or new money is missing.
+_MOVES_BY_ITSELF = (GoalStatus.PLANNING, GoalStatus.RUNNING)
 
 
 def begin_logs(call: Call) -> None:
@@ -62,7 +69,9 @@ async def finish(desk: Desk, goal_id: str, *, after: int) -> int:
         await carry_out(desk, goal_id, after=after)
     except (MarketeerError, BaseExceptionGroup) as exc:
         raise await _trouble(desk, goal_id, exc) from exc
-    return await tell(desk, goal_id)
+    code = await tell(desk, goal_id)
+    await say_what_holds(desk, [await desk.office.store.goal(goal_id)])
+    return code
 
 
 async def tell(desk: Desk, goal_id: str) -> int:
@@ -75,12 +84,25 @@ async def tell(desk: Desk, goal_id: str) -> int:
     else:
         for line in ["", *summary(call, facts)]:
             output.say(line)
-    paused = [each for each in await store.conditions() if each.name is ConditionName.PAUSED]
-    if paused and not facts.goal.status.is_final:
-        output.note(f"marketeer: {pause_words(paused[0])}; to go on: {call.command('unpause --all')}")
     if desk.stopper.asked.is_set() and not facts.goal.status.is_final:
         output.note(f"marketeer: interrupted; resume with: {call.command(f'resume {goal_id}')}")
     return code
+
+
+async def say_what_holds(desk: Desk, goals: Sequence[Goal]) -> None:
+    """Why goals stand still that wait for nobody's answer: the kill switch, or how the machine does."""
+    call, office = desk.call, desk.office
+    if desk.stopper.asked.is_set() or all(goal.status.is_final for goal in goals):
+        return
+    found = await health_of(call, office.store, office.workspace, office.clock)
+    if found.paused is not None:
+        output.note(f"marketeer: {pause_words(found.paused)}; to go on: {call.command('unpause --all')}")
+        return
+    held = [goal.goal_id for goal in goals if goal.status in _MOVES_BY_ITSELF]
+    if held and found.level is not Level.FULL:
+        what = f"goal {held[0]}" if len(held) == 1 else text.counted(len(held), "goal")
+        why = "; ".join(f"{check.component.value}: {check.reason}" for check in found.behind_level)
+        output.note(f"marketeer: {what} held for now: {why}; when that is mended: {call.command('resume')}")
 
 
 async def _trouble(desk: Desk, goal_id: str, error: BaseException) -> BaseException:

@@ -17,7 +17,7 @@ from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, find
 from marketeer.cli.errors import FAILED, INTERRUPTED
 from marketeer.cli.group import command_group
 from marketeer.domain.errors import UsageError
-from marketeer.domain.journal import JournalEntry
+from marketeer.domain.journal import OF_NO_GOAL, JournalEntry
 from marketeer.ports import Store
 from marketeer.runtime import Reader, open_reader, zone_of
 
@@ -45,7 +45,8 @@ def _show(
     ctx: typer.Context,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens from now on.")] = False,
     goal: Annotated[
-        str | None, typer.Option("--goal", metavar="GOAL", help="One goal: its id, a part of it, or `last`.")
+        str | None,
+        typer.Option("--goal", metavar="GOAL", help="One goal, or `budget` or `workspace` for what belongs to none."),
     ] = None,
     since: Annotated[
         str | None,
@@ -63,7 +64,7 @@ def _show(
 
 async def _shown(call: Call, goal: str | None, since: str | None, *, follow: bool, everything: bool) -> int:
     async with open_reader(call.settings) as reader:
-        goal_id = (await find_goal(reader.store, goal)).goal_id if goal is not None else None
+        goal_id = await _journal_id(reader.store, goal) if goal is not None else None
         begin = moment(since, reader.clock.now().astimezone(zone_of(call.settings))) if since is not None else None
         everything = everything or goal_id is not None or begin is not None
         after = 0 if everything else max(0, await reader.store.journal_end() - NEWEST)
@@ -78,6 +79,12 @@ async def _shown(call: Call, goal: str | None, since: str | None, *, follow: boo
     if after:
         output.note(f"(the newest {NEWEST}; `{call.command('journal --all')}` shows all of it)")
     return 0
+
+
+async def _journal_id(store: Store, words: str) -> str:
+    """Of the goal they mean, or of what belongs to no goal."""
+    name = words.strip()
+    return name if name in OF_NO_GOAL else (await find_goal(store, name)).goal_id
 
 
 # -- reading ---------------------------------------------------------------------------------------------------
@@ -170,7 +177,8 @@ def moment(words: str, now: datetime) -> datetime:
 @journal.command()
 def verify(
     goal: Annotated[
-        str | None, typer.Argument(metavar="[GOAL]", help="One goal's journal; left out, every one there is.")
+        str | None,
+        typer.Argument(metavar="[GOAL]", help="The journal of one goal, `budget` or `workspace`; left out, all."),
     ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -182,7 +190,7 @@ def verify(
 async def _verify(call: Call, goal: str | None) -> int:
     async with open_reader(call.settings) as reader:
         store = reader.store
-        goal_ids = await store.journals() if goal is None else [(await find_goal(store, goal)).goal_id]
+        goal_ids = await store.journals() if goal is None else [await _journal_id(store, goal)]
         examined = {goal_id: await store.examine_journal(goal_id) for goal_id in goal_ids}
     found = [flaw for _, flaws in examined.values() for flaw in flaws]
     if call.as_json:

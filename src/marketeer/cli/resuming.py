@@ -83,6 +83,7 @@ async def _resume_all(desk: Desk) -> int:
         progress_line(call, f"{goal.goal_id} is a real goal and waits for ANTHROPIC_API_KEY")
     if not unfinished:
         progress_line(call, "nothing to resume: every goal is finished")
+    await finishing.say_what_holds(desk, [await office.store.goal(goal.goal_id) for goal in worked_on])
     if call.as_json:
         documents = [await goal_document(office.store, goal.goal_id, office.clock) for goal in unfinished]
         output.document({"goals": documents, "error": None})

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from marketeer.adapters.system_clock import SystemClock
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, month_cap, run
@@ -17,7 +16,7 @@ from marketeer.domain.health import BudgetState, Health
 from marketeer.domain.metrics import Metrics
 from marketeer.engine.health import look_at_health, pause_words, without_store
 from marketeer.engine.metrics_view import SKILL_COLUMNS, facts, metrics_document, skill_rows
-from marketeer.ports import Store
+from marketeer.ports import Clock, Store
 from marketeer.runtime import open_reader
 
 NOT_WELL = 1
@@ -87,20 +86,25 @@ async def _health(call: Call) -> Health:
         return await without_store("no database yet; `marketeer init` or `marketeer start` makes one", disk=place.disk)
     try:
         async with open_reader(call.settings) as reader:
-            return await look_at_health(
-                reader.store,
-                reader.clock,
-                disk=place.disk,
-                budget=lambda: _budget(call, reader.store),
-                has_key=call.settings.anthropic_api_key is not None,
-                worked_on=place.worker() is not None,
-            )
+            return await health_of(call, reader.store, place, reader.clock)
     except MarketeerError as exc:
         return await without_store(str(exc), disk=place.disk)
 
 
-async def _budget(call: Call, store: Store) -> BudgetState:
-    month = month_key(SystemClock().now())
+async def health_of(call: Call, store: Store, place: FileWorkspace, clock: Clock) -> Health:
+    """Of an open workspace."""
+    return await look_at_health(
+        store,
+        clock,
+        disk=place.disk,
+        budget=lambda: _budget(call, store, clock),
+        has_key=call.settings.anthropic_api_key is not None,
+        worked_on=place.worker() is not None,
+    )
+
+
+async def _budget(call: Call, store: Store, clock: Clock) -> BudgetState:
+    month = month_key(clock.now())
     cap_usd, spend = await month_cap(store, call.settings, month), await store.month_spend(month)
     level = budget_level(settled_usd=spend.settled_usd, cap_usd=cap_usd)
     return BudgetState(level=level, settled_usd=spend.settled_usd, cap_usd=cap_usd)

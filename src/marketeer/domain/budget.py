@@ -9,14 +9,12 @@ from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 
 from marketeer.domain.goal import Priority
-from marketeer.domain.journal import JournalEntry
+from marketeer.domain.journal import BUDGET_JOURNAL, JournalEntry
 from marketeer.domain.usage import MICRO, Tier, dollars
 
 # Of the month's cap, for a goal that was given no budget of its own.
 GOAL_SHARE = Decimal("0.1")
 TASK_CAP_USD = Decimal(5)
-# What happens to the month's money belongs to no goal.
-BUDGET_JOURNAL = "budget"
 
 
 class BudgetLevel(StrEnum):
@@ -77,7 +75,10 @@ def runs_at(level: BudgetLevel, priority: Priority) -> bool:
 def what_runs(level: BudgetLevel) -> str:
     """In words, for people who wait."""
     allowed = sorted(_RUNS[level])
-    return f"only {' and '.join(allowed)} goals go on" if allowed else "nothing goes on"
+    if not allowed:
+        return "nothing goes on"
+    together = " and ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
+    return f"only {together} goals go on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

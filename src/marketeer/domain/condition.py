@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from marketeer.domain.journal import JournalEntry
-
-# What happens to the whole workspace belongs to no goal.
-WORKSPACE_JOURNAL = "workspace"
+from marketeer.domain.journal import WORKSPACE_JOURNAL, JournalEntry
 
 
 class ConditionName(StrEnum):

@@ -11,6 +11,8 @@ from enum import StrEnum
 from marketeer.domain.budget import BudgetLevel
 from marketeer.domain.goal import Priority
 
+GIGABYTE = 10**9
+MEGABYTE = 10**6
 DISK_LOW_SHARE = 0.10
 # Below this a flush may fail at any moment, and with it the recording of what was paid for.
 DISK_FULL_BYTES = 64 * 1024 * 1024
@@ -35,6 +37,12 @@ class Disk:
 
     free: int
     total: int
+
+    @property
+    def in_words(self) -> str:
+        """`3.2 of 250.0 GB free`, in megabytes where that tells more."""
+        size, unit = (GIGABYTE, "GB") if self.free >= GIGABYTE else (MEGABYTE, "MB")
+        return f"{self.free / size:,.1f} of {self.total / size:,.1f} {unit} free"
 
     @property
     def is_full(self) -> bool:

@@ -13,7 +13,6 @@ from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.degradation import Disk, Facts, Level, degradation
 from marketeer.domain.usage import dollars
 
-GIGABYTE = 10**9
 # A step that nobody has taken up for so long, though somebody works here and nothing holds it.
 OVERDUE_S = 600.0
 
@@ -36,11 +35,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What one component answered."""
+    """What one component answered. `counts`: in the level, where it is not healthy."""
 
     component: Component
     state: State
     reason: str
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,11 @@ class Health:
     level: Level
     paused: Condition | None = None
 
+    @property
+    def behind_level(self) -> Sequence[Check]:
+        """What the level follows from, where it is not full."""
+        return [check for check in self.checks if check.counts and check.state is not State.HEALTHY]
+
 
 def health(facts: Facts, checks: Sequence[Check], paused: Condition | None) -> Health:
     return Health(checks=tuple(checks), level=degradation(facts), paused=paused)
@@ -87,7 +92,7 @@ def check_queue(depth: QueueDepth, *, worked_on: bool, held: bool, now: datetime
     waited_s = (now - depth.oldest_due).total_seconds() if depth.oldest_due is not None else 0.0
     if worked_on and not held and waited_s > OVERDUE_S:
         reason = f"{said}; one has waited {waited_s / 60:.0f} min though a process works here"
-        return Check(component=Component.QUEUE, state=State.DEGRADED, reason=reason)
+        return Check(component=Component.QUEUE, state=State.DEGRADED, reason=reason, counts=False)
     if depth.due and not worked_on:
         said = f"{said}; nobody works here, `marketeer resume` does"
     return Check(component=Component.QUEUE, state=State.HEALTHY, reason=said)
@@ -105,14 +110,14 @@ def check_api(conditions: Sequence[Condition], *, has_key: bool, worked_on: bool
         return Check(component=Component.MODEL_API, state=State.DEGRADED, reason=weak.why or "answers rarely")
     if not has_key:
         reason = "no ANTHROPIC_API_KEY: only rehearsals can be worked on"
-        return Check(component=Component.MODEL_API, state=State.DEGRADED, reason=reason)
+        return Check(component=Component.MODEL_API, state=State.DEGRADED, reason=reason, counts=False)
     return Check(component=Component.MODEL_API, state=State.HEALTHY, reason="no outage known")
 
 
 def check_disk(disk: Disk | None) -> Check:
     if disk is None:
         return Check(component=Component.DISK, state=State.DEGRADED, reason="its room cannot be told")
-    reason = f"{disk.free / GIGABYTE:.1f} of {disk.total / GIGABYTE:.1f} GB free"
+    reason = disk.in_words
     if disk.is_full:
         return Check(component=Component.DISK, state=State.OFFLINE, reason=f"full: {reason}")
     if disk.is_low:

@@ -9,8 +9,10 @@ from typing import Any
 
 from marketeer.domain.document import Document
 
-# Whose entries belong to no goal, but to all of the workspace.
+# Journals of what belongs to no goal: the whole workspace, and the month's money.
 WORKSPACE_JOURNAL = "workspace"
+BUDGET_JOURNAL = "budget"
+OF_NO_GOAL = (WORKSPACE_JOURNAL, BUDGET_JOURNAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,9 +90,18 @@ class Gate:
 
     @property
     def waits_for_somebody(self) -> bool:
-        """What is held now goes on only when a human does something: an outage ends by itself, these do not."""
+        """What is held now goes on only when a human does something. An outage ends by itself, and see `no_room`."""
         lasting = replace(self._facts, api_down=False, api_weak=False, store_down=False).but_for_money()
-        return self._paused is not None or degradation(lasting) is not Level.FULL
+        return self._paused is not None or degradation(lasting) is Level.LIMITED
+
+    @property
+    def no_room(self) -> StoreUnavailable | None:
+        """The disk is full: waited out like a store that is out of reach, and no longer than that."""
+        disk = self._facts.disk
+        if disk is None or not disk.is_full:
+            return None
+        msg = f"the disk of the workspace is full ({disk.in_words}), so nothing is begun: free some space"
+        return StoreUnavailable(msg)
 
     # -- what it sees ----------------------------------------------------------------------------------------
 

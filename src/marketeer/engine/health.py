@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
+from marketeer.domain.budget import BudgetLevel
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.degradation import Disk, Facts, Level, degradation
 from marketeer.domain.errors import MarketeerError
@@ -35,8 +38,11 @@ LIMITS_S = {
 }
 
 
-class _NoAnswer(Exception):
-    """A component that could not say how it does."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Silent:
+    """What a component comes to that did not say how it does."""
+
+    why: str
 
 
 async def look_at_health(
@@ -49,60 +55,64 @@ async def look_at_health(
     worked_on: bool,
 ) -> Health:
     """`worked_on`: whether a process works here now."""
-    try:
-        conditions = await _answer(Component.STORE, store.conditions())
-    except _NoAnswer as exc:
-        return await without_store(str(exc), disk=disk)
-    known = {condition.name: condition for condition in conditions}
-    checks: list[Check] = [check_store(None), check_api(conditions, has_key=has_key, worked_on=worked_on)]
-    facts = Facts(api_down=ConditionName.API_DOWN in known, api_weak=ConditionName.API_WEAK in known)
-    found, check = await _disk(disk)
-    checks.append(check)
-    try:
-        money = await _answer(Component.BUDGET, budget())
-        checks.append(check_budget(money))
-        blocked = await _answer(Component.PIPELINES, store.blocked_pipelines())
-        checks.append(check_pipelines(blocked))
-        facts = Facts(
-            api_down=facts.api_down,
-            api_weak=facts.api_weak,
-            disk=found,
-            budget=money.level,
-            blocked_pipelines=tuple(blocked),
-        )
-        paused = known.get(ConditionName.PAUSED)
-        held = paused is not None or degradation(facts) is not Level.FULL
-        depth = await _answer(Component.QUEUE, store.queue_depth(now=clock.now()))
-        checks.insert(1, check_queue(depth, worked_on=worked_on, held=held, now=clock.now()))
-    except _NoAnswer as exc:
-        return await without_store(str(exc), disk=disk)
+    conditions, depth, room, money, blocked = await asyncio.gather(
+        _answer(Component.STORE, store.conditions()),
+        _answer(Component.QUEUE, store.queue_depth(now=clock.now())),
+        _answer(Component.DISK, disk()),
+        _answer(Component.BUDGET, budget()),
+        _answer(Component.PIPELINES, store.blocked_pipelines()),
+    )
+    known = {} if isinstance(conditions, _Silent) else {each.name: each for each in conditions}
+    facts = Facts(
+        # What cannot be read keeps work from being recorded, whatever it was asked for.
+        store_down=any(isinstance(each, _Silent) for each in (conditions, depth, money, blocked)),
+        api_down=ConditionName.API_DOWN in known,
+        api_weak=ConditionName.API_WEAK in known,
+        disk=None if isinstance(room, _Silent) else room,
+        budget=BudgetLevel.NORMAL if isinstance(money, _Silent) else money.level,
+        blocked_pipelines=() if isinstance(blocked, _Silent) else tuple(blocked),
+    )
+    paused = known.get(ConditionName.PAUSED)
+    queue = partial(
+        check_queue,
+        worked_on=worked_on,
+        held=paused is not None or degradation(facts) is not Level.FULL,
+        now=clock.now(),
+    )
+    api = partial(check_api, has_key=has_key, worked_on=worked_on)
+    checks = (
+        _check(Component.STORE, conditions, lambda _: check_store(None)),
+        _check(Component.QUEUE, depth, queue),
+        _check(Component.MODEL_API, conditions, api),
+        _check(Component.DISK, room, check_disk),
+        _check(Component.BUDGET, money, check_budget),
+        _check(Component.PIPELINES, blocked, check_pipelines),
+    )
     return health(facts, checks, paused)
 
 
 async def without_store(trouble: str, *, disk: Callable[[], Awaitable[Disk | None]]) -> Health:
     """Of a workspace whose database cannot be read."""
-    found, check = await _disk(disk)
-    return health(Facts(store_down=True, disk=found), [check_store(trouble), check], None)
+    room = await _answer(Component.DISK, disk())
+    facts = Facts(store_down=True, disk=None if isinstance(room, _Silent) else room)
+    return health(facts, (check_store(trouble), _check(Component.DISK, room, check_disk)), None)
 
 
-async def _disk(disk: Callable[[], Awaitable[Disk | None]]) -> tuple[Disk | None, Check]:
-    try:
-        found = await _answer(Component.DISK, disk())
-    except _NoAnswer as exc:
-        return None, Check(component=Component.DISK, state=State.OFFLINE, reason=str(exc))
-    return found, check_disk(found)
+def _check(component: Component, found: T | _Silent, judge: Callable[[T], Check]) -> Check:
+    if isinstance(found, _Silent):
+        return Check(component=component, state=State.OFFLINE, reason=found.why)
+    return judge(found)
 
 
-async def _answer(component: Component, asked: Awaitable[T]) -> T:
+async def _answer(component: Component, asked: Awaitable[T]) -> T | _Silent:
     limit_s = LIMITS_S[component]
     try:
         async with asyncio.timeout(limit_s):
             return await asked
-    except TimeoutError as exc:
-        msg = f"no answer within {limit_s:g} s"
-        raise _NoAnswer(msg) from exc
+    except TimeoutError:
+        return _Silent(why=f"no answer within {limit_s:g} s")
     except MarketeerError as exc:
-        raise _NoAnswer(str(exc)) from exc
+        return _Silent(why=str(exc))
 
 
 def pause_words(paused: Condition) -> str:

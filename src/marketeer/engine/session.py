@@ -244,6 +244,8 @@ class Session:
         if await self._outbox.takeable():
             return False
         if await self._store.ready_items(now=now, scope=scope, limit=1):
+            if self._gate.no_room is not None:
+                self._worker.patience.met(self._gate.no_room)
             return self._gate.waits_for_somebody
         if await self._store.claimed_items(lease_before=None):
             return False  # of a step that could not be reported: it is handed back when its lease ends
