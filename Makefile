@@ -17,7 +17,7 @@ PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench prove picture docs clean
+.PHONY: help demo redis test check bench prove picture docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -29,7 +29,7 @@ demo: $(VENV)/.runtime ## rehearse a whole goal offline: no key, no cost
 	@echo "Files it made:"
 	@find $(DEMO) -type f | LC_ALL=C sort | sed 's/^/  /'
 
-test: $(VENV)/.dev ## run the tests (JOBS=2 processes; ARGS="-k word" picks some)
+test: $(VENV)/.dev redis ## run the tests (JOBS=2 processes; ARGS="-k word" picks some)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## lint, formatting, types, layers, skill folders
@@ -39,6 +39,9 @@ check: $(VENV)/.dev ## lint, formatting, types, layers, skill folders
 	@$(BIN)/lint-imports
 	@$(BIN)/python -c "$$VALIDATE_SKILLS"
 	@$(BIN)/marketeer skills validate src/marketeer/team/skills
+
+redis: $(VENV)/.dev
+	@$(BIN)/python -m marketeer.testing.redis_server >/dev/null 2>&1 || scripts/install_redis.sh
 
 bench: $(VENV)/.dev ## measure it all, into docs/benchmarks.md (10 minutes; NAMES="overhead memory" only prints those)
 	@$(BIN)/python -m benchmarks $(or $(NAMES),--markdown docs/benchmarks.md)

@@ -12,6 +12,7 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from dotenv import dotenv_values
 
 from marketeer.settings import ENV_FILE, settings_table
+from marketeer.testing import RedisServer
 from marketeer.testing.guard import forbid_network
 from tests.e2e.harness import SEED
 
@@ -47,6 +48,13 @@ def _interruptible() -> None:
     """What a shell runs in the background ignores Ctrl-C, and hands that down to every process that a test starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One for all tests of this process that leave it running; whoever uses it takes names of its own."""
+    with RedisServer() as server:
+        yield server
 
 
 @pytest.fixture

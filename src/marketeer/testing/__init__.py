@@ -7,6 +7,7 @@
     Fault, FaultKind what FakeClaude can be told to do wrong (`marketeer.testing.faults`)
     plain_answer     texts of a given length for FakeClaude (`marketeer.testing.answers`)
     in_memory_office the whole machine in memory (`marketeer.testing.office`)
+    RedisServer      a real Redis on a free port, which can be killed and hung (`marketeer.testing.redis_server`)
     forbid_network   makes every attempt to leave this machine an error (`marketeer.testing.guard`)
 
 `python -m marketeer.testing.doomed` is the command line, killed at a chosen commit or file of its own.
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # for type checkers only: at run time `__getattr__` below loa
     from marketeer.testing.guard import forbid_network as forbid_network
     from marketeer.testing.model import ScriptedModel as ScriptedModel
     from marketeer.testing.office import in_memory_office as in_memory_office
+    from marketeer.testing.redis_server import RedisServer as RedisServer
 
 _HOMES = {
     "FakeClaude": "fake_claude",
@@ -37,6 +39,7 @@ _HOMES = {
     "Fault": "faults",
     "FaultKind": "faults",
     "NetworkForbidden": "guard",
+    "RedisServer": "redis_server",
     "RehearsedAnswers": "answers",
     "ScriptedModel": "model",
     "forbid_network": "guard",
