@@ -321,6 +321,12 @@ def settings_table() -> list[tuple[str, str, str]]:
     ]
 
 
+def changed_variables(before: Settings, after: Settings) -> tuple[str, ...]:
+    """Names alone: values may be secret."""
+    changed = [name for name in Settings.model_fields if getattr(before, name) != getattr(after, name)]
+    return tuple(_variable(name) for name in changed)
+
+
 def _secret_values(settings: Settings) -> list[SecretStr]:
     values = [getattr(settings, name) for name in Settings.model_fields]
     flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -62,20 +62,29 @@ class Cli:
             yield process
 
     @contextmanager
+    def running_into(self, log: Path, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+        """As `running`, and all that it says goes into that file."""
+        command = (sys.executable, "-m", "marketeer", *arguments)
+        with log.open("a") as file, self._running(command, variables, file) as process:
+            yield process
+
+    @contextmanager
     def running_script(self, script: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """A program of the test's own, in the same surroundings."""
         with self._running((sys.executable, str(script), *arguments), {}) as process:
             yield process
 
     @contextmanager
-    def _running(self, command: Sequence[str | bytes], variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    def _running(
+        self, command: Sequence[str | bytes], variables: Mapping[str, str], into: IO[str] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
         with subprocess.Popen(
             command,
             cwd=self.folder,
             env=self._environment() | dict(variables),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=into or subprocess.PIPE,
+            stderr=into or subprocess.PIPE,
             encoding="utf-8",
         ) as process:
             try:

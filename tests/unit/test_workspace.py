@@ -181,7 +181,7 @@ def close(process: subprocess.Popen[str]) -> None:
 async def test_the_lock_of_another_process_names_it_and_dies_with_it(workspace: FileWorkspace) -> None:
     process = holder(workspace.root)
     try:
-        assert workspace.worker() == {"pid": process.pid, "scope": "all"}
+        assert workspace.worker() == {"pid": process.pid, "scope": "all", "daemon": False}
         with pytest.raises(WorkspaceBusy, match=f"process {process.pid} already works"):
             async with workspace.work_lock(scope="all"):
                 pass

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -232,7 +232,7 @@ class FileWorkspace:
     # -- who works here --------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def work_lock(self, *, scope: str) -> AsyncIterator[None]:
+    async def work_lock(self, *, scope: str, is_daemon: bool = False) -> AsyncIterator[None]:
         """A file lock, so that it dies with its owner; the file says who holds it."""
         with self._open_lock() as file:
             if not await _patient_lock(file):
@@ -240,7 +240,7 @@ class FileWorkspace:
             try:
                 file.seek(0)
                 file.truncate()
-                file.write(json.dumps({"pid": os.getpid(), "scope": scope}))
+                file.write(json.dumps({"pid": os.getpid(), "scope": scope, "daemon": is_daemon}))
                 file.flush()
                 yield
             finally:
@@ -248,7 +248,9 @@ class FileWorkspace:
                 fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
     def worker(self) -> dict[str, object] | None:
-        """`{"pid": ..., "scope": "all" | goal id}` of the process that works here now, None when nobody does."""
+        """`{"pid": ..., "scope": "all" | goal id, "daemon": true | false}` of the process that works here now.
+
+        None when nobody does."""
         if not (self.root / LOCK_NAME).exists():
             return None
         try:
@@ -280,6 +282,12 @@ class FileWorkspace:
             raise self._unusable(exc) from exc
         with file:
             yield file
+
+
+def daemon_pid(worker: Mapping[str, object] | None) -> int | None:
+    """Of what `FileWorkspace.worker` says; None when it is not a daemon that works."""
+    pid = worker.get("pid") if worker is not None and worker.get("daemon") else None
+    return pid if isinstance(pid, int) else None
 
 
 def _leads_out(path: str) -> str:

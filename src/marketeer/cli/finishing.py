@@ -38,7 +38,7 @@ async def begin(call: Call, submission: Submission) -> int:
     if holder is None or holder.get("scope") != EVERYTHING:
         require_idle(workspace)
     new = not workspace.root.exists()
-    _make(workspace)
+    make_workspace(workspace)
     if new:
         progress_line(call, f"made a workspace in {text.shown_path(workspace.root)}")
     begin_logs(call)
@@ -46,7 +46,8 @@ async def begin(call: Call, submission: Submission) -> int:
         return await _submit_and_finish(call, office, submission)
 
 
-def _make(workspace: FileWorkspace) -> None:
+def make_workspace(workspace: FileWorkspace) -> None:
+    """Raises UsageError where none can be."""
     try:
         workspace.make()
     except StoreUnavailable as exc:

@@ -113,6 +113,8 @@ _GOAL_WORDS: Mapping[str, Callable[[JournalEntry], str]] = {
     "everything_unpaused": _fixed("no longer everything is paused"),
     "api_declared_down": _fixed("the model API does not answer"),
     "api_declared_up": _fixed("the model API answers again"),
+    "part_failed": _fixed("a part of the daemon failed and is begun anew"),
+    "parts_recovered": _fixed("all parts of the daemon run again"),
     "barrier_passed": _fixed("review of the whole"),
     "goal_completed": _fixed("completed"),
     "goal_pruned": _fixed("pruned"),

@@ -73,7 +73,9 @@ def _status_document(
             {"name": each.name.value, "since": each.since.isoformat(), "who": each.who, "why": each.why}
             for each in conditions
         ],
-        "worker": {"pid": worker.get("pid"), "scope": worker.get("scope")} if worker is not None else None,
+        "worker": {"pid": worker.get("pid"), "scope": worker.get("scope"), "daemon": worker.get("daemon", False)}
+        if worker is not None
+        else None,
     }
 
 
@@ -140,7 +142,7 @@ def _status_lines(call: Call, content: dict[str, Any]) -> list[str]:
     for condition in content["conditions"]:
         lines += ["", _condition_line(call, condition)]
     if content["worker"]:
-        lines += ["", f"Process {content['worker']['pid']} is at work here ({_scope(content['worker']['scope'])})."]
+        lines += ["", _worker_line(content["worker"])]
     spend = content["spend"]
     reserved = f", {dollars(spend['reserved_usd'])} reserved" if spend["reserved_usd"] else ""
     budget = dollars(spend["budget_usd"])
@@ -158,6 +160,14 @@ def _condition_line(call: Call, condition: dict[str, Any]) -> str:
             return f"The model API does not answer since {since}; work waits for it ({text.one_line(why or '')})."
         case ConditionName.API_WEAK:
             return f"The model API answers rarely since {since} ({why}); only P0 and P1 goals go on."
+        case ConditionName.PART_DOWN:
+            return f"A part of the daemon fails since {since} and is begun anew ({text.one_line(why or '')})."
+
+
+def _worker_line(worker: dict[str, Any]) -> str:
+    pid = worker["pid"]
+    who = f"The daemon, process {pid}," if worker["daemon"] else f"Process {pid}"
+    return f"{who} is at work here ({_scope(worker['scope'])})."
 
 
 def _scope(scope: object) -> str:

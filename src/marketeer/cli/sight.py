@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from marketeer.adapters.workspace import FileWorkspace
+from marketeer.adapters.workspace import FileWorkspace, daemon_pid
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, month_cap, run
 from marketeer.domain.budget import budget_level, month_key
@@ -93,13 +93,15 @@ async def _health(call: Call) -> Health:
 
 async def health_of(call: Call, store: Store, place: FileWorkspace, clock: Clock) -> Health:
     """Of an open workspace."""
+    worker = place.worker()
     return await look_at_health(
         store,
         clock,
         disk=place.disk,
         budget=lambda: _budget(call, store, clock),
         has_key=call.settings.anthropic_api_key is not None,
-        worked_on=place.worker() is not None,
+        worked_on=worker is not None,
+        daemon_pid=daemon_pid(worker),
     )
 
 

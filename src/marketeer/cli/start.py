@@ -42,11 +42,19 @@ def start(
         str | None,
         typer.Option(metavar="USD", envvar="MARKETEER_BUDGET", help="The most this goal may cost, in US dollars."),
     ] = None,
+    daemon: Annotated[
+        bool, typer.Option("--daemon", help="No goal: work on all goals, schedules and events until stopped.")
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Take a goal from one sentence to finished deliverables."""
     call = called(workspace, as_json=as_json)
+    if daemon:
+        _refuse_beside_daemon(ctx, goal)
+        from marketeer.cli.daemon import keep_watch
+
+        return run(keep_watch(call))
     _refuse_loose_words(goal, ctx.args)
     FileWorkspace(call.settings.workspace_dir).check()
     team = load_workspace_team(call.settings)
@@ -70,6 +78,15 @@ def start(
     from marketeer.cli.finishing import begin
 
     return run(begin(call, submission))
+
+
+def _refuse_beside_daemon(ctx: typer.Context, goal: str | None) -> None:
+    """The daemon works on whatever it finds; a goal of its own it has not."""
+    given = [name for name, value in ctx.params.items() if value and name not in ("daemon", "workspace")]
+    if goal is not None or ctx.args or given:
+        what = "a goal" if goal is not None or ctx.args else f"--{given[0].replace('_', '-')}"
+        msg = f"--daemon takes no goal and only --workspace, not {what}; begin goals beside it with `marketeer start`"
+        raise UsageError(msg)
 
 
 def _refuse_loose_words(goal: str | None, more: Sequence[str]) -> None:

@@ -10,11 +10,13 @@ from marketeer.domain.journal import WORKSPACE_JOURNAL, JournalEntry
 
 
 class ConditionName(StrEnum):
-    """PAUSED is the kill switch; API_DOWN and API_WEAK are what a working process has found out about the model API."""
+    """PAUSED is the kill switch; API_DOWN and API_WEAK are what a working process has found out about the model API;
+    PART_DOWN is a daemon's word of those of its parts that fail."""
 
     PAUSED = "paused"
     API_DOWN = "api_down"
     API_WEAK = "api_weak"
+    PART_DOWN = "part_down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +33,13 @@ _BEGINS = {
     ConditionName.PAUSED: "everything_paused",
     ConditionName.API_DOWN: "api_declared_down",
     ConditionName.API_WEAK: "api_declared_weak",
+    ConditionName.PART_DOWN: "part_failed",
 }
 _ENDS = {
     ConditionName.PAUSED: "everything_unpaused",
     ConditionName.API_DOWN: "api_declared_up",
     ConditionName.API_WEAK: "api_declared_steady",
+    ConditionName.PART_DOWN: "parts_recovered",
 }
 
 

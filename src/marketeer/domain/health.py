@@ -25,6 +25,7 @@ class Component(StrEnum):
     BUDGET = "budget"
     PIPELINES = "pipelines"
     SCHEDULER = "scheduler"
+    DAEMON = "daemon"
 
 
 class State(StrEnum):
@@ -112,6 +113,18 @@ def check_api(conditions: Sequence[Condition], *, has_key: bool, worked_on: bool
         reason = "no ANTHROPIC_API_KEY: only rehearsals can be worked on"
         return Check(component=Component.MODEL_API, state=State.DEGRADED, reason=reason, counts=False)
     return Check(component=Component.MODEL_API, state=State.HEALTHY, reason="no outage known")
+
+
+def check_daemon(conditions: Sequence[Condition], *, daemon_pid: int | None) -> Check:
+    """Whether one works day and night here, and whether all of its parts do."""
+    if daemon_pid is None:
+        reason = "none runs here, so no schedule and no event begins anything; `marketeer start --daemon` runs one"
+        return Check(component=Component.DAEMON, state=State.HEALTHY, reason=reason)
+    down = next((each for each in conditions if each.name is ConditionName.PART_DOWN), None)
+    if down is None:
+        return Check(component=Component.DAEMON, state=State.HEALTHY, reason=f"process {daemon_pid} is at work")
+    reason = f"since {down.since:%Y-%m-%d %H:%M} UTC parts fail and are begun anew: {down.why}"
+    return Check(component=Component.DAEMON, state=State.DEGRADED, reason=reason)
 
 
 def check_disk(disk: Disk | None) -> Check:

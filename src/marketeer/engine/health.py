@@ -20,6 +20,7 @@ from marketeer.domain.health import (
     State,
     check_api,
     check_budget,
+    check_daemon,
     check_disk,
     check_pipelines,
     check_queue,
@@ -53,8 +54,9 @@ async def look_at_health(
     budget: Callable[[], Awaitable[BudgetState]],
     has_key: bool,
     worked_on: bool,
+    daemon_pid: int | None = None,
 ) -> Health:
-    """`worked_on`: whether a process works here now."""
+    """`worked_on`: whether a process works here now; `daemon_pid` is set when that is a daemon."""
     conditions, depth, room, money, blocked = await asyncio.gather(
         _answer(Component.STORE, store.conditions()),
         _answer(Component.QUEUE, store.queue_depth(now=clock.now())),
@@ -87,6 +89,7 @@ async def look_at_health(
         _check(Component.DISK, room, check_disk),
         _check(Component.BUDGET, money, check_budget),
         _check(Component.PIPELINES, blocked, check_pipelines),
+        _check(Component.DAEMON, conditions, partial(check_daemon, daemon_pid=daemon_pid)),
     )
     return health(facts, checks, paused)
 

@@ -25,7 +25,7 @@ from marketeer.domain.ledger import Call, Refused, Reservation, estimate
 from marketeer.domain.usage import CENT, CacheTime, ModelSpec, Tier, Usage, dollars
 from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
-from marketeer.engine.patience import keep_trying
+from marketeer.engine.patience import PATIENCE_S, keep_trying
 from marketeer.engine.warmth import Warmth, cache_time
 from marketeer.logs import get_logger
 from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest, ModelResponse, Store, Tracer
@@ -75,7 +75,9 @@ class CapReached(BudgetExceeded):
 
 
 class Ledger:
-    """Buys calls. `owner` names this process; a crash leaves its reservations to be booked as estimates."""
+    """Buys calls. `owner` names this process; a crash leaves its reservations to be booked as estimates.
+
+    `patience_s` is how long an answer is held for a store out of reach (None: for ever)."""
 
     def __init__(
         self,
@@ -87,7 +89,9 @@ class Ledger:
         api: ApiState,
         owner: str,
         tracer: Tracer,
+        patience_s: float | None = PATIENCE_S,
     ) -> None:
+        self._patience_s = patience_s
         self._store = store
         self._tracer = tracer
         self._models = models
@@ -180,7 +184,7 @@ class Ledger:
                 span.answered(response)
         except CallLost as exc:
             self._hear(goal, str(exc), lost=True)
-            await keep_trying(self._clock, partial(self._book_estimate, reservation, str(exc)))
+            await keep_trying(self._clock, partial(self._book_estimate, reservation, str(exc)), self._patience_s)
             raise (exc.__cause__ if isinstance(exc.__cause__, MarketeerError) else ApiUnavailable(str(exc))) from exc
         except MarketeerError as exc:
             if isinstance(exc, ApiUnavailable):
@@ -202,6 +206,7 @@ class Ledger:
         return await keep_trying(
             self._clock,
             lambda: asyncio.shield(self._settle(request, reservation, response, documents, settle)),
+            self._patience_s,
         )
 
     def _hear(self, goal: Goal, why: str, *, rate_limited: bool = False, lost: bool = False) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from marketeer.domain.errors import StaleClaim, StoreUnavailable
+from marketeer.domain.errors import StoreUnavailable
 from marketeer.domain.goal import Goal
-from marketeer.domain.outcome import HandedBack, ItemRef
 from marketeer.domain.snapshot import Change
 from marketeer.domain.work import Scope, WorkItem, WorkState
 from marketeer.engine.gate import Gate
 from marketeer.engine.progress import Progress
+from marketeer.engine.recovery import hand_back
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, Store, WorkQueue
 
@@ -92,15 +92,7 @@ class Outbox:
 
     async def _hand_back_expired(self) -> None:
         for item in await self._store.claimed_items(lease_before=self._clock.now()):
-            await self.hand_back(item, "its worker's lease ended")
-
-    async def hand_back(self, item: WorkItem, reason: str) -> None:
-        """Make a claimed item ready again, whoever holds it."""
-        ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
-        try:
-            await self._progress.apply(item.goal_id, HandedBack(item=ref, reason=reason))
-        except StaleClaim:
-            log.info("item_already_free", item=item.work_item_id)
+            await hand_back(self._progress, item, "its worker's lease ended")
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -17,17 +17,19 @@ log = get_logger(__name__)
 
 
 class Patience:
-    """How long the store has been out of reach. It is told of every failure and of every success."""
+    """How long the store has been out of reach. It is told of every failure and of every success. `limit_s` None: for
+    ever."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, limit_s: float | None = PATIENCE_S) -> None:
         self._clock = clock
+        self._limit_s = limit_s
         self._since: float | None = None
         self._trouble: StoreUnavailable | None = None
 
     def met(self, trouble: StoreUnavailable) -> None:
         if self._since is None:
             # Said once: the same line each second would only hide the others.
-            log.warning("waiting_for_the_store", error=str(trouble), patience_s=PATIENCE_S)
+            log.warning("waiting_for_the_store", error=str(trouble), patience_s=self._limit_s)
             self._since = self._clock.monotonic()
         self._trouble = trouble
 
@@ -39,17 +41,17 @@ class Patience:
     @property
     def lost(self) -> StoreUnavailable | None:
         """The trouble, once it has lasted too long."""
-        if self._since is None or self._clock.monotonic() - self._since < PATIENCE_S:
+        if self._since is None or self._limit_s is None:
             return None
-        return self._trouble
+        return self._trouble if self._clock.monotonic() - self._since >= self._limit_s else None
 
 
-async def keep_trying(clock: Clock, attempt: Callable[[], Awaitable[T]]) -> T:
+async def keep_trying(clock: Clock, attempt: Callable[[], Awaitable[T]], limit_s: float | None = PATIENCE_S) -> T:
     """The attempt's result, made again and again while the store is out of reach.
 
-    For what is paid for and held in memory only. Raises the last StoreUnavailable when patience ends.
+    For what is paid for and held in memory only. Raises the last StoreUnavailable when patience ends (None: never).
     """
-    patience = Patience(clock)
+    patience = Patience(clock, limit_s)
     while True:
         try:
             return await attempt()

@@ -18,6 +18,7 @@ from marketeer.engine.library import Library
 from marketeer.engine.outbox import Outbox
 from marketeer.engine.progress import Progress
 from marketeer.engine.racing import race
+from marketeer.engine.recovery import free_leases, free_reservations
 from marketeer.engine.worker import Worker
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, Store
@@ -75,6 +76,11 @@ class Session:
         """Items in hand."""
         return self._worker.busy
 
+    @property
+    def handed_back(self) -> Sequence[str]:
+        """Ids of the items that were cut off in mid-work; whoever works here next begins with them."""
+        return self._worker.handed_back
+
     def interrupt(self) -> None:
         """Safe to call from a signal handler of the loop, any number of times."""
         if self.interrupted:
@@ -82,8 +88,9 @@ class Session:
         self.interrupted = True
         self._worker.stop()
 
-    async def run(self, goal_id: str | None) -> None:
-        """Until the goal (or every goal) is final or cannot move by itself, or `interrupt()`.
+    async def run(self, goal_id: str | None, *, rests: bool = True) -> None:
+        """Until the goal (or every goal) is final or cannot move by itself, or `interrupt()`. Without `rests` only the
+        latter ends it.
 
         The caller holds the working lock. Raises the UsageError that stopped the worker, if one did.
         """
@@ -107,7 +114,7 @@ class Session:
                 )
             ]
             try:
-                await self._until_at_rest(goal_id)
+                await (self._until_at_rest(goal_id) if rests else self._worker.stopping.wait())
             finally:
                 self._worker.stop()
                 await self._drain()
@@ -149,11 +156,8 @@ class Session:
 
     async def _take_over(self) -> None:
         """Whoever held a lease or a reservation here before is gone: the working lock is ours."""
-        for item in await self._store.claimed_items(lease_before=None):
-            await self._outbox.hand_back(item, "the process that held it is gone")
-        booked = await self._store.book_orphans(owner_not=self._owner, now=self._clock.now())
-        if booked:
-            log.warning("calls_of_dead_process_booked_as_estimates", calls=booked)
+        await free_leases(self._store, self._progress)
+        await free_reservations(self._store, self._clock, owner_not=self._owner)
         await self._library.mirror_missing()
         for goal in await self._store.goals(limit=1_000, unfinished_only=True):
             for task in await self._store.tasks(goal.goal_id):

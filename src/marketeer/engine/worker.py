@@ -41,7 +41,7 @@ from marketeer.engine.gate import Gate
 from marketeer.engine.handlers import Handled, Handlers
 from marketeer.engine.leases import Leases
 from marketeer.engine.ledger import CapReached
-from marketeer.engine.patience import RETRY_EVERY_S, Patience
+from marketeer.engine.patience import PATIENCE_S, RETRY_EVERY_S, Patience
 from marketeer.engine.progress import Progress
 from marketeer.engine.racing import race
 from marketeer.logs import get_logger
@@ -52,18 +52,21 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
-    """`owner` names this process in leases; times are seconds. `masked` takes secrets out of what errors say."""
+    """`owner` names this process in leases; times are seconds. `masked` takes secrets out of what errors say.
+    `patience_s` is how long a store out of reach is waited for (None: for ever)."""
 
     owner: str
     max_parallel: int
     lease_s: float
     masked: Callable[[str], str]
+    patience_s: float | None = PATIENCE_S
 
 
 class Worker:
     """`run()` works until `stop()`, and ends when the last item in hand is done; `cut_off()` hands those back at once.
 
-    `stopped_by` is the error that only the user can mend, once there is one; `patience` knows of a store out of reach.
+    `stopped_by` is the error that only the user can mend, once there is one; `patience` knows of a store out of reach;
+    `handed_back` are the items that were cut off and are ready for whoever works here next.
     """
 
     def __init__(
@@ -95,7 +98,8 @@ class Worker:
         self._rested = asyncio.Event()
         self.stopping = asyncio.Event()
         self.stopped_by: UsageError | None = None
-        self.patience = Patience(clock)
+        self.patience = Patience(clock, options.patience_s)
+        self.handed_back: list[str] = []
 
     @property
     def busy(self) -> int:
@@ -216,6 +220,7 @@ class Worker:
             if same and held.owner == self._options.owner:
                 ref = ItemRef(item_id=held.work_item_id, claim=held.claim)
                 await self._report(held, Handled(outcome=HandedBack(item=ref, reason="the process is stopping")))
+                self.handed_back.append(held.work_item_id)
 
     async def _claim(self, item_id: str) -> WorkItem | None:
         item = self._progress.item(item_id)

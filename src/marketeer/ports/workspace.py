@@ -40,6 +40,6 @@ class Workspace(Protocol):
         """The room where it lies; None when that cannot be told."""
         ...
 
-    def work_lock(self, *, scope: str) -> AbstractAsyncContextManager[None]:
+    def work_lock(self, *, scope: str, is_daemon: bool = False) -> AbstractAsyncContextManager[None]:
         """The right to work on the embedded queue. Raises WorkspaceBusy with the holder's pid."""
         ...

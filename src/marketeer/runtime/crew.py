@@ -19,6 +19,7 @@ from marketeer.engine.ledger import Ledger, Models
 from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
 from marketeer.engine.outbox import Outbox
+from marketeer.engine.patience import PATIENCE_S
 from marketeer.engine.reports import Reports
 from marketeer.engine.reviewer import Reviewer
 from marketeer.engine.session import Session
@@ -30,8 +31,8 @@ if TYPE_CHECKING:  # the office makes the crew
     from marketeer.runtime.office import Office
 
 
-def new_session(office: Office, scope: Scope) -> Session:
-    """Everyone, and the session that they work in."""
+def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATIENCE_S) -> Session:
+    """Everyone, and the session that they work in. `patience_s` is for a store out of reach (None: for ever)."""
     settings, store, clock = office.settings, office.store, office.clock
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     rehearsal = RehearsalModel(clock, settings.marketeer_rehearsal_latency_s)
@@ -47,6 +48,7 @@ def new_session(office: Office, scope: Scope) -> Session:
         api=api,
         owner=owner,
         tracer=office.tracer,
+        patience_s=patience_s,
     )
     executor = Executor(
         store=store,
@@ -108,6 +110,7 @@ def new_session(office: Office, scope: Scope) -> Session:
             max_parallel=settings.max_parallel_agents,
             lease_s=settings.marketeer_lease_s,
             masked=Masking(settings.secrets()),
+            patience_s=patience_s,
         ),
     )
     return Session(

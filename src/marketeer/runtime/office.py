@@ -82,6 +82,7 @@ class Office:
         self._team: FileTeam | None = None
         self._routing: Routing | None = None
         self._claude: ClaudeModel | None = None
+        self._retired: list[ClaudeModel] = []
 
     async def _on_end(self, goal: Goal) -> None:
         await self._closing.report_early_end(goal)
@@ -225,7 +226,14 @@ class Office:
             self._claude = claude_model(self.settings, self.clock)
         return self._claude, self._claude.warm_up
 
+    def adopt(self, settings: Settings, team: FileTeam, routing: Routing) -> None:
+        """Go by these from the next session on; the one that runs keeps what it has."""
+        self.settings, self._team, self._routing = settings, team, routing
+        if self._claude is not None:
+            self._retired.append(self._claude)
+            self._claude = None
+
     async def aclose(self) -> None:
         """Let go of the connections to Claude. They are kept from one goal to the next: making a client takes 35 ms."""
-        if self._claude is not None:
-            await self._claude.aclose()
+        for client in (*self._retired, *((self._claude,) if self._claude else ())):
+            await client.aclose()
