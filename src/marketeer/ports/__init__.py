@@ -6,6 +6,7 @@ Every method may raise errors of `domain.errors` and no others. All times are aw
 from marketeer.ports.clock import Clock
 from marketeer.ports.dispatch import Doorbell, WorkQueue
 from marketeer.ports.documents import DocumentStore
+from marketeer.ports.events import EventFiles, EventStore
 from marketeer.ports.goals import GoalStore
 from marketeer.ports.model import CallLost, Material, ModelClient, ModelRequest, ModelResponse, PromptBlock
 from marketeer.ports.money import MoneyStore
@@ -21,6 +22,8 @@ __all__ = [
     "Clock",
     "DocumentStore",
     "Doorbell",
+    "EventFiles",
+    "EventStore",
     "GoalStore",
     "Material",
     "ModelClient",

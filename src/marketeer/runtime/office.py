@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.domain.goal import Goal
     from marketeer.domain.routing import Routing
     from marketeer.domain.submission import Submission
+    from marketeer.engine.event_bus import EventBus
     from marketeer.engine.progress import Progress
     from marketeer.engine.session import Session
     from marketeer.settings import Settings
@@ -101,6 +102,29 @@ class Office:
         if self._routing is None:
             self._routing = load_workspace_routing(self.settings, self.team)
         return self._routing
+
+    def event_bus(self, *, rehearsal: bool = False) -> EventBus:
+        """The bus of this workspace's events. With `rehearsal` whatever they start is one."""
+        from marketeer.adapters.team_files.event_files import FileEvents
+        from marketeer.engine.event_bus import EventBus, EventBusOptions
+
+        return EventBus(
+            store=self.store,
+            files=FileEvents(
+                self.workspace.team_path,
+                find_pipeline=lambda name: self.team.find_pipeline(name),
+                clock=self.clock,
+            ),
+            progress=self.progress,
+            doorbell=self.doorbell,
+            clock=self.clock,
+            options=EventBusOptions(
+                find_pipeline=lambda name: self.team.find_pipeline(name),
+                budget_level=self.budget_level,
+                before_goals=self.adopt_month_cap,
+                rehearsal=rehearsal,
+            ),
+        )
 
     @property
     def has_model(self) -> bool:

@@ -8,10 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from marketeer.adapters.sqlite.codec import Codec, dollars
+from marketeer.adapters.sqlite.event_rows import emit
 from marketeer.adapters.sqlite.goals import insert_sql
 from marketeer.adapters.sqlite.journal import add_entries
 from marketeer.adapters.sqlite.spending import load_spend
 from marketeer.domain.budget import MonthBudget, cap_entry, crossed, crossing_entry
+from marketeer.domain.event_emitters import budget_event
 
 _CAPS = Codec(MonthBudget)
 _PUT = insert_sql("month_caps", _CAPS.columns, verb="INSERT OR REPLACE")
@@ -72,3 +74,4 @@ def announce(connection: sqlite3.Connection, month: str, settled_usd: Decimal, n
         return
     connection.execute(_PUT, _CAPS.values(replace(budget, announced=levels[-1])))
     add_entries(connection, [crossing_entry(budget, level, settled_usd, now) for level in levels])
+    emit(connection, [budget_event(budget, level, settled_usd, now) for level in levels])

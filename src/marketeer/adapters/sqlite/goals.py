@@ -10,9 +10,11 @@ from functools import cache
 from typing import Any
 
 from marketeer.adapters.sqlite.codec import Codec, time_text
+from marketeer.adapters.sqlite.event_rows import emit
 from marketeer.adapters.sqlite.journal import add_entries
 from marketeer.domain.approval import Approval
 from marketeer.domain.errors import Conflict, UsageError
+from marketeer.domain.event_emitters import events_of
 from marketeer.domain.goal import Goal
 from marketeer.domain.learning import Learning
 from marketeer.domain.snapshot import Change, Snapshot, TaskChange
@@ -81,6 +83,7 @@ def write_change(connection: sqlite3.Connection, change: Change) -> None:
     for learning in change.learnings:
         connection.execute(_PUT_LEARNING, LEARNINGS.values(learning))
     add_entries(connection, change.entries)
+    emit(connection, events_of(change))
 
 
 def _write_goal(connection: sqlite3.Connection, change: Change) -> None:

@@ -21,6 +21,7 @@ from marketeer.adapters.sqlite import metrics as metrics_sql
 from marketeer.adapters.sqlite import spending as spending_sql
 from marketeer.adapters.sqlite.codec import Codec, time_of
 from marketeer.adapters.sqlite.database import Database, data_version
+from marketeer.adapters.sqlite.events import SqliteEvents
 from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.remembered import MISSING, Remembered
 from marketeer.domain.approval import Approval, ApprovalStatus
@@ -52,7 +53,7 @@ _CONDITIONS_TOPIC = "conditions"
 _PUT_REVIEW = goals_sql.insert_sql("reviews", _REVIEWS.columns, verb="INSERT OR REPLACE")
 
 
-class SqliteStore:
+class SqliteStore(SqliteEvents):
     """See ports.Store for the contract. `path` None keeps the store in memory."""
 
     def __init__(self, path: Path | None) -> None:

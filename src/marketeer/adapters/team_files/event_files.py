@@ -1,0 +1,76 @@
+"""events.yaml while it is in use: read again when the workspace's file has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from marketeer.adapters.team_files.events import FindPipeline, read_events
+from marketeer.adapters.team_files.source import parse_yaml, read_text
+from marketeer.adapters.team_files.team import BUILT_IN
+from marketeer.domain.errors import ConfigurationError
+from marketeer.domain.event_mapping import EventRules
+from marketeer.ports import Clock
+
+LOOK_EVERY_S = 1.0
+NAME = "events.yaml"
+
+_Stamp = tuple[int, int, int]
+
+
+class FileEvents:
+    """`ports.EventFiles` over a workspace's `team/` folder, which need not exist. A change is seen within a second."""
+
+    def __init__(self, workspace: Path, *, find_pipeline: FindPipeline, clock: Clock) -> None:
+        self._own = workspace / NAME
+        self._find_pipeline = find_pipeline
+        self._clock = clock
+        self._looked_at: float | None = None
+        self._stamp: _Stamp | None = None
+        self._read: EventRules | ConfigurationError | None = None
+
+    async def rules(self) -> EventRules:
+        now = self._clock.monotonic()
+        if self._read is None or self._looked_at is None or now - self._looked_at >= LOOK_EVERY_S:
+            await asyncio.to_thread(self._look)
+            self._looked_at = now
+        if isinstance(self._read, EventRules):
+            return self._read
+        assert self._read is not None  # noqa: S101 - a look leaves one or the other
+        raise self._read
+
+    def _look(self) -> None:
+        stamp = _stamp_of(self._own)
+        if self._read is not None and stamp == self._stamp:
+            return
+        try:
+            self._read = self._load()
+        except ConfigurationError as exc:
+            self._read = exc
+        self._stamp = stamp
+
+    def _load(self) -> EventRules:
+        shown = f"marketeer/team/{NAME}"
+        built_in = read_events(
+            *parse_yaml(read_text(BUILT_IN / NAME, shown), shown),
+            over=None,
+            find_pipeline=self._find_pipeline,
+            origin="built-in",
+        )
+        if not self._own.exists():
+            return built_in
+        own = f"team/{NAME}"
+        return read_events(
+            *parse_yaml(read_text(self._own, own), own),
+            over=built_in,
+            find_pipeline=self._find_pipeline,
+            origin=own,
+        )
+
+
+def _stamp_of(path: Path) -> _Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
