@@ -222,8 +222,10 @@ async def test_each_level_of_the_months_money_is_an_event_once_for_each_cap(stor
         ("budget_critical", "exhausted"),
     ]
     await store.raise_month_cap("2026-11", Decimal(2), who="ana", now=NOW)
+    await store.settle(a_call(a_reservation("c9"), "1"))
     (again,) = await store.internal_events(after=4, limit=99)
-    assert (again.event.type, again.event.data["capUsd"], again.event.source) == ("budget_warning", 12.0, "marketeer")
+    assert (again.event.data["level"], again.event.data["capUsd"]) == ("throttle", 12.0)
+    assert again.event.source == "marketeer"
 
 
 async def test_what_an_event_started_counts_in_the_chain_of_what_it_emits(store: Store) -> None:

@@ -116,8 +116,8 @@ def _field(wanted: FieldCondition, found: object) -> Answer:
     if wanted.operator is Operator.CONTAINS and not isinstance(found, (str, list)):
         return Answer(met=False, why=f"{wanted.field} is {shown(found)}, which is neither a text nor a list")
     met = _holds(wanted.operator, found, wanted.value)
-    words = f"{wanted.field} is {shown(found)}, {'which is' if met else 'not'} {wanted.operator.value} {shown(wanted.value)}"
-    return Answer(met=met, why=words + _hint(wanted, found, met=met))
+    how = f"{'which is' if met else 'not'} {wanted.operator.value} {shown(wanted.value)}"
+    return Answer(met=met, why=f"{wanted.field} is {shown(found)}, {how}{_hint(wanted, found, met=met)}")
 
 
 def _holds(operator: Operator, found: Any, value: Any) -> bool:  # one arm per operator, nothing else
