@@ -100,6 +100,7 @@ def _check_documents(workspace: Path, ledger: Ledger) -> None:
     files = {f.relative_to(workspace).as_posix(): f for f in workspace.rglob("*.md")}
     assert paths <= files.keys(), "a document has no file"
     assert all((path, files[path].read_text()) in stored for path in paths), "a file is torn or strange"
+    assert not list(workspace.rglob("*.tmp")), "half a file was left behind"
 
 
 def check_bill(ledger: Ledger, requests: Sequence[dict[str, Any]]) -> None:

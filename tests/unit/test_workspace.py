@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -45,6 +46,23 @@ async def test_what_was_written_is_read_back(workspace: FileWorkspace) -> None:
     await workspace.write("outputs/creative/x.md", b"one")
     await workspace.write("outputs/creative/x.md", b"two")
     assert await workspace.read("outputs/creative/x.md") == b"two"
+
+
+async def test_what_a_killed_process_left_half_written_goes_with_the_next_write_beside_it(
+    workspace: FileWorkspace,
+) -> None:
+    folder = workspace.root / "outputs"
+    folder.mkdir()
+    left, held = folder / ".x.md.0.0a1b2c3d.tmp", folder / ".y.md.1.ffffffff.tmp"
+    peoples = [folder / name for name in (".draft.tmp", "x.md.0.0a1b2c3d.tmp", ".x.md.0.0a1b2c3d.tmp.md")]
+    for file in (left, held, *peoples):
+        file.write_text("half")
+    with held.open() as writer:  # a process at work beside us
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        await workspace.write("outputs/z.md", b"one")
+        assert (left.exists(), held.exists()) == (False, True)
+    await FileWorkspace(workspace.root).write("outputs/z.md", b"two")
+    assert sorted(folder.iterdir()) == sorted([*peoples, folder / "z.md"])
 
 
 @pytest.mark.parametrize("path", ["nothing.md", "no/such/folder.md", "outputs", "file.md/below.md"])

@@ -8,13 +8,14 @@ import errno
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from marketeer.caution import Caution
 from marketeer.domain.degradation import Disk
@@ -24,6 +25,8 @@ from marketeer.ports import Stamp
 DATABASE_NAME = "marketeer.db"
 LOCK_NAME = "marketeer.lock"
 IGNORED = f"{DATABASE_NAME}*\n{LOCK_NAME}\n*.tmp\n.env\n"
+TEMPORARY = ".tmp"
+LEFT_OVER = re.compile(rf"\..+\.\d+\.[0-9a-f]{{8}}{re.escape(TEMPORARY)}")
 LOCK_TRIES = 5
 LOCK_RETRY_S = 0.02
 FOLDER_HOLDS_S = 1.0
@@ -39,6 +42,8 @@ class FileWorkspace:
         # Folders known to lie inside, and until when.
         self._inside: dict[str, float] = {}
         self._caution = Caution()
+        # Folders without left-over temporary files.
+        self._swept: set[Path] = set()
 
     @property
     def database_path(self) -> Path:
@@ -172,14 +177,17 @@ class FileWorkspace:
         for the names of the file before it, and hold up the database's own flushes on the same disk."""
         targets = [self._writable(path) for path, _ in files]
         folders = {target.parent for target in targets}
-        ending = f"{secrets.token_hex(4)}.tmp"
+        ending = f"{secrets.token_hex(4)}{TEMPORARY}"
         temporaries = [t.with_name(f".{t.name}.{number}.{ending}") for number, t in enumerate(targets)]
         opened: list[int] = []
         try:
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
+                self._sweep(folder)
             for temporary, (_, content) in zip(temporaries, files, strict=True):
                 opened.append(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+                # Held until it is in place: whoever sweeps can tell ours from a dead process's.
+                fcntl.flock(opened[-1], fcntl.LOCK_EX)
                 _write_all(opened[-1], content)
             for descriptor in opened:
                 os.fsync(descriptor)
@@ -196,6 +204,19 @@ class FileWorkspace:
             for descriptor in opened:
                 os.close(descriptor)
         return stamps
+
+    def _sweep(self, folder: Path) -> None:
+        """Remove what a process left that was killed in mid-write. What it was writing is written again, so the next
+        process comes by here before it writes anything else: looking once is enough."""
+        if folder in self._swept:
+            return
+        self._swept.add(folder)
+        with os.scandir(folder) as entries:
+            left = [entry.path for entry in entries if LEFT_OVER.fullmatch(entry.name)]
+        for path in left:
+            with contextlib.suppress(OSError), Path(path).open("rb") as file:
+                if _try_lock(file):
+                    Path(path).unlink()
 
     def _put_in_place(
         self, temporary: Path, path: str, descriptor: int, over: tuple[Stamp | None] | None
@@ -294,7 +315,7 @@ def _leads_out(path: str) -> str:
     return f"{path!r} leads out of the workspace"
 
 
-def _try_lock(file: IO[str]) -> bool:
+def _try_lock(file: IO[Any]) -> bool:
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
