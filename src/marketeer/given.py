@@ -15,6 +15,7 @@ from marketeer.domain.goal import Category, Priority
 from marketeer.domain.submission import Submission, check_description
 
 MAX_INPUT_BYTES = 1_000_000
+MAX_NAME_CHARS = 100
 MAX_BUDGET_USD = 1_000_000
 MONEY_DECIMALS = 6
 INPUTS_FOLDER = "inputs"
@@ -103,11 +104,27 @@ def read_input(path: Path) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
+    return _check_text(text, f"--input {str(path)!r}")
+
+
+def text_inputs(given: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """(name, text) given as text instead of files, names safe and told apart. Raises UsageError."""
+    found: dict[str, str] = {}
+    for name, text in given:
+        what = f"input {name!r}"
+        if len(text.encode()) > MAX_INPUT_BYTES:
+            msg = f"{what} is larger than {MAX_INPUT_BYTES:,} bytes; give the part that matters"
+            raise UsageError(msg)
+        found[_free_name(_safe_name(Path(name).name)[-MAX_NAME_CHARS:], found)] = _check_text(text, what)
+    return tuple(found.items())
+
+
+def _check_text(text: str, what: str) -> str:
     if "\0" in text:
-        msg = f"--input {str(path)!r} is not UTF-8 text; convert it to text first"
+        msg = f"{what} is not UTF-8 text; convert it to text first"
         raise UsageError(msg)
     if not text.strip():
-        msg = f"--input {str(path)!r} is empty; give a file with text in it"
+        msg = f"{what} is empty; give a file with text in it"
         raise UsageError(msg)
     return text
 
@@ -132,8 +149,11 @@ def _name_of(place: Path, workspace: Path) -> str:
     home = (workspace / INPUTS_FOLDER).resolve()
     if place.is_relative_to(home):
         return place.relative_to(home).as_posix()
-    name = re.sub(r"[^\w.-]+", "-", place.name).strip("-").lstrip(".")
-    return name or "input"
+    return _safe_name(place.name)
+
+
+def _safe_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip("-").lstrip(".") or "input"
 
 
 def _free_name(name: str, taken: dict[str, str]) -> str:

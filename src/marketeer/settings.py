@@ -5,6 +5,7 @@ A field is its variable in lower case; `settings_table()` is what the README sho
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Collection
@@ -32,6 +33,8 @@ _FILE_SUFFIX = "_file"
 _HTTP = ("http", "https")
 _REDIS = ("redis", "rediss", "unix")
 _POSTGRES = ("postgresql", "postgres")
+_SOURCE_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
+_LEAST_KEY_BYTES = 16
 _URL_PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
@@ -136,6 +139,18 @@ class Settings(BaseSettings):
         secret=True,
         validate_default=True,
     )
+    webhook_sources_file: SecretStr | None = _setting(
+        None, "File that holds WEBHOOK_SOURCES, one source a line.", "the path of a readable text file"
+    )
+    webhook_sources: Annotated[tuple[SecretStr, ...], NoDecode] = _setting(
+        (),
+        "Who may sign webhooks (Standard Webhooks): name=secret, several separated with commas.",
+        "name=secret, where the secret is 16 bytes or more in base64 as in whsec_..., given here or in "
+        "WEBHOOK_SOURCES_FILE but not both",
+        secret=True,
+        validate_default=True,
+    )
+    webhook_per_minute: int = _whole(600, "How many webhooks a minute each source may send.", 1, 1_000_000)
     notify_urls: Annotated[tuple[SecretStr, ...], NoDecode] = _setting(
         (), "Where questions and results are announced; separate several with commas.", "addresses", secret=True
     )
@@ -179,10 +194,16 @@ class Settings(BaseSettings):
         host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
         return f"redis://{user}{host}:{self.redis_port}/0"
 
+    def webhook_secrets(self) -> tuple[tuple[str, str], ...]:
+        """(source, secret) of everybody who may sign webhooks; a source that changes its secret has two for a while."""
+        pairs = [pair.get_secret_value().partition("=") for pair in self.webhook_sources]
+        return tuple((name.strip(), secret.strip()) for name, _, secret in pairs)
+
     def secrets(self) -> tuple[str, ...]:
         """Every text that must not show in a log: secrets, and the passwords inside addresses."""
         found = [value.get_secret_value() for value in _secret_values(self)]
         addresses = [*found, self.anthropic_base_url or "", self.otel_exporter_otlp_endpoint or ""]
+        found += [secret for _, secret in self.webhook_secrets()]
         # each header's value may be shown without its name
         headers = self.otel_exporter_otlp_headers
         found += [part.partition("=")[2].strip() for part in headers.get_secret_value().split(",")] if headers else []
@@ -196,7 +217,9 @@ class Settings(BaseSettings):
         trimmed = {name: value.strip() if isinstance(value, str) else value for name, value in data.items()}
         return {name: value for name, value in trimmed.items() if value not in ("", None)}
 
-    @field_validator("anthropic_api_key_file", "redis_password_file", "webhook_token_file", mode="before")
+    @field_validator(
+        "anthropic_api_key_file", "redis_password_file", "webhook_token_file", "webhook_sources_file", mode="before"
+    )
     @classmethod
     def _read_file(cls, path: object) -> str:
         try:
@@ -238,6 +261,27 @@ class Settings(BaseSettings):
     @classmethod
     def _check_postgres(cls, value: SecretStr) -> SecretStr:
         _check_scheme(value.get_secret_value(), _POSTGRES)
+        return value
+
+    @field_validator("webhook_sources", mode="before")
+    @classmethod
+    def _take_sources(cls, given: object, info: ValidationInfo) -> object:
+        from_file: SecretStr | None = info.data.get("webhook_sources_file")
+        if given and from_file is not None:
+            raise ValueError
+        if from_file is None:
+            return cls._split(given)
+        lines = [line.strip() for line in from_file.get_secret_value().splitlines()]
+        return [line for line in lines if line and not line.startswith("#")]
+
+    @field_validator("webhook_sources")
+    @classmethod
+    def _check_sources(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for pair in value:
+            name, _, secret = pair.get_secret_value().partition("=")
+            key = base64.b64decode(secret.strip().removeprefix("whsec_"), validate=True)
+            if not _SOURCE_NAME.fullmatch(name.strip()) or len(key) < _LEAST_KEY_BYTES:
+                raise ValueError
         return value
 
     @field_validator("notify_urls", mode="before")

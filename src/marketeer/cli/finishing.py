@@ -9,7 +9,6 @@ from marketeer.cli import output, text
 from marketeer.cli.common import Call, progress_line
 from marketeer.cli.errors import GoalTrouble, innermost
 from marketeer.cli.outcome import exit_code
-from marketeer.cli.sight import health_of
 from marketeer.cli.summary import gather, summary
 from marketeer.cli.working import EVERYTHING, Desk, Stopper, carry_out
 from marketeer.domain.degradation import Level
@@ -19,7 +18,7 @@ from marketeer.domain.submission import Submission
 from marketeer.engine.health import pause_words
 from marketeer.engine.summary import goal_document
 from marketeer.logs import configure_logs
-from marketeer.runtime import Office, open_office, require_idle
+from marketeer.runtime import Office, health_of, open_office, require_idle
 
 # At rest like this, something other than an answer or new money is missing.
 _MOVES_BY_ITSELF = (GoalStatus.PLANNING, GoalStatus.RUNNING)
@@ -95,7 +94,7 @@ async def say_what_holds(desk: Desk, goals: Sequence[Goal]) -> None:
     call, office = desk.call, desk.office
     if desk.stopper.asked.is_set() or all(goal.status.is_final for goal in goals):
         return
-    found = await health_of(call, office.store, office.workspace, office.clock)
+    found = await health_of(call.settings, office.store, office.workspace, office.clock)
     if found.paused is not None:
         output.note(f"marketeer: {pause_words(found.paused)}; to go on: {call.command('unpause --all')}")
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -11,20 +10,13 @@ import typer
 from marketeer.adapters.system_clock import SystemClock
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, showing, text
-from marketeer.cli.common import Call, GoalArgument, JsonOption, WorkspaceOption, called, find_goal, month_cap, run
+from marketeer.cli.common import Call, GoalArgument, JsonOption, WorkspaceOption, called, find_goal, run
 from marketeer.cli.summary import questions
 from marketeer.domain.approval import Approval, ApprovalStatus
-from marketeer.domain.budget import month_key
-from marketeer.domain.condition import Condition, ConditionName
-from marketeer.domain.goal import Goal
-from marketeer.domain.ledger import Spend
-from marketeer.domain.task import Task, TaskStatus
+from marketeer.domain.condition import ConditionName
 from marketeer.domain.usage import dollars
-from marketeer.ports import Store
+from marketeer.engine.status_view import ALL_GOALS, SHOWN_GOALS, approval_dict, empty_status, status_document
 from marketeer.runtime import load_workspace_team, open_reader
-
-SHOWN_GOALS = 20
-ALL_GOALS = 1_000_000
 
 
 def status(
@@ -45,85 +37,12 @@ def status(
 async def _status(call: Call, limit: int) -> dict[str, Any]:
     place = FileWorkspace(call.settings.workspace_dir)
     place.check()
-    month = month_key(SystemClock().now())
+    budget_usd = call.settings.budget_monthly
     if not place.exists:
-        return _status_document([], [], _spend_dict(month, call.settings.budget_monthly, Spend()), None, [])
+        return empty_status(SystemClock(), budget_usd=budget_usd)
     async with open_reader(call.settings) as reader:
-        store = reader.store
-        goals = [await _goal_row(store, goal) for goal in await store.goals(limit=limit)]
-        asked = await store.approvals(status=ApprovalStatus.OPEN)
-        spend = await store.month_spend(month)
-        cap_usd = await month_cap(store, call.settings, month)
-        conditions = await store.conditions()
-        return _status_document(goals, asked, _spend_dict(month, cap_usd, spend), place.worker(), conditions)
-
-
-def _status_document(
-    goals: list[dict[str, Any]],
-    asked: Sequence[Approval],
-    spend: dict[str, Any],
-    worker: dict[str, object] | None,
-    conditions: Sequence[Condition],
-) -> dict[str, Any]:
-    return {
-        "goals": goals,
-        "approvals": [approval_dict(approval) for approval in asked],
-        "spend": spend,
-        "conditions": [
-            {"name": each.name.value, "since": each.since.isoformat(), "who": each.who, "why": each.why}
-            for each in conditions
-        ],
-        "worker": {"pid": worker.get("pid"), "scope": worker.get("scope"), "daemon": worker.get("daemon", False)}
-        if worker is not None
-        else None,
-    }
-
-
-async def _goal_row(store: Store, goal: Goal) -> dict[str, Any]:
-    tasks = [task for task in await store.tasks(goal.goal_id) if _counts(task)]
-    bill = await store.goal_bill(goal.goal_id)
-    return {
-        "goal_id": goal.goal_id,
-        "description": goal.description,
-        "status": goal.status.value,
-        "category": goal.category.value if goal.category else None,
-        "pipeline": goal.pipeline,
-        "priority": goal.priority.value if goal.priority else None,
-        "rehearsal": goal.rehearsal,
-        "tasks_total": len(tasks),
-        "tasks_completed": sum(task.status is TaskStatus.APPROVED for task in tasks),
-        "tasks_failed": sum(task.status is TaskStatus.FAILED for task in tasks),
-        "cost_usd": float(bill.total.settled_usd),
-        "created_at": goal.created_at.isoformat(),
-        "finished_at": goal.finished_at.isoformat() if goal.finished_at else None,
-    }
-
-
-def _counts(task: Task) -> bool:
-    """Neither done over nor skipped as not needed."""
-    return task.superseded_by is None and not (task.reason or "").startswith("skipped:")
-
-
-def _spend_dict(month: str, cap_usd: Decimal, spend: Spend) -> dict[str, Any]:
-    return {
-        "month": month,
-        "settled_usd": float(spend.settled_usd),
-        "reserved_usd": float(spend.reserved_usd),
-        "budget_usd": float(cap_usd),
-    }
-
-
-def approval_dict(approval: Approval) -> dict[str, Any]:
-    return {
-        "approval_id": approval.approval_id,
-        "goal_id": approval.goal_id,
-        "task_id": approval.task_id,
-        "kind": approval.kind.value,
-        "question": approval.question,
-        "choices": [{"decision": decision.value, "effect": effect} for decision, effect in approval.choices],
-        "amount_usd": float(approval.amount_usd) if approval.amount_usd is not None else None,
-        "created_at": approval.created_at.isoformat(),
-    }
+        worker = place.worker()
+        return await status_document(reader.store, reader.clock, limit=limit, budget_usd=budget_usd, worker=worker)
 
 
 def _status_lines(call: Call, content: dict[str, Any]) -> list[str]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from marketeer.adapters.workspace import FileWorkspace, daemon_pid
+from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
-from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, month_cap, run
-from marketeer.domain.budget import budget_level, month_key
+from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, run
 from marketeer.domain.degradation import Level, what_it_does
 from marketeer.domain.errors import MarketeerError, UsageError
-from marketeer.domain.health import BudgetState, Health
+from marketeer.domain.health import Health
 from marketeer.domain.metrics import Metrics
-from marketeer.engine.health import look_at_health, pause_words, without_store
+from marketeer.engine.health import health_document, pause_words, without_store
 from marketeer.engine.metrics_view import SKILL_COLUMNS, facts, metrics_document, skill_rows
-from marketeer.ports import Clock, Store
-from marketeer.runtime import open_reader
+from marketeer.runtime import health_of, open_reader
 
 NOT_WELL = 1
 
@@ -86,43 +84,9 @@ async def _health(call: Call) -> Health:
         return await without_store("no database yet; `marketeer init` or `marketeer start` makes one", disk=place.disk)
     try:
         async with open_reader(call.settings) as reader:
-            return await health_of(call, reader.store, place, reader.clock)
+            return await health_of(call.settings, reader.store, place, reader.clock)
     except MarketeerError as exc:
         return await without_store(str(exc), disk=place.disk)
-
-
-async def health_of(call: Call, store: Store, place: FileWorkspace, clock: Clock) -> Health:
-    """Of an open workspace."""
-    worker = place.worker()
-    return await look_at_health(
-        store,
-        clock,
-        disk=place.disk,
-        budget=lambda: _budget(call, store, clock),
-        has_key=call.settings.anthropic_api_key is not None,
-        worked_on=worker is not None,
-        daemon_pid=daemon_pid(worker),
-    )
-
-
-async def _budget(call: Call, store: Store, clock: Clock) -> BudgetState:
-    month = month_key(clock.now())
-    cap_usd, spend = await month_cap(store, call.settings, month), await store.month_spend(month)
-    level = budget_level(settled_usd=spend.settled_usd, cap_usd=cap_usd)
-    return BudgetState(level=level, settled_usd=spend.settled_usd, cap_usd=cap_usd)
-
-
-def health_document(found: Health) -> dict[str, Any]:
-    paused = found.paused
-    return {
-        "level": found.level.value,
-        "effect": what_it_does(found.level),
-        "components": [
-            {"component": check.component.value, "state": check.state.value, "reason": check.reason}
-            for check in found.checks
-        ],
-        "paused": {"since": paused.since.isoformat(), "by": paused.who, "why": paused.why} if paused else None,
-    }
 
 
 def _say_health(call: Call, found: Health) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from marketeer.domain.budget import BudgetLevel
+from marketeer.domain.budget import BudgetLevel, budget_level, month_key
 from marketeer.domain.condition import Condition, ConditionName
-from marketeer.domain.degradation import Disk, Facts, Level, degradation
+from marketeer.domain.degradation import Disk, Facts, Level, degradation, what_it_does
 from marketeer.domain.errors import MarketeerError
 from marketeer.domain.health import (
     BudgetState,
@@ -118,6 +119,29 @@ async def _answer(component: Component, asked: Awaitable[T]) -> T | _Silent:
         return _Silent(why=str(exc))
 
 
+async def budget_state(store: Store, clock: Clock, *, cap_usd: Decimal) -> BudgetState:
+    """This month's; `cap_usd` is the cap while none is stored."""
+    month = month_key(clock.now())
+    budget, spend = await store.month_budget(month), await store.month_spend(month)
+    cap_usd = budget.cap_usd if budget is not None else cap_usd
+    level = budget_level(settled_usd=spend.settled_usd, cap_usd=cap_usd)
+    return BudgetState(level=level, settled_usd=spend.settled_usd, cap_usd=cap_usd)
+
+
 def pause_words(paused: Condition) -> str:
     why = f": {paused.why}" if paused.why else ""
     return f"Everything is paused since {paused.since:%Y-%m-%d %H:%M} UTC by {paused.who}{why}"
+
+
+def health_document(found: Health) -> dict[str, Any]:
+    """What `health --json` prints and the server answers those who may see it."""
+    paused = found.paused
+    return {
+        "level": found.level.value,
+        "effect": what_it_does(found.level),
+        "components": [
+            {"component": check.component.value, "state": check.state.value, "reason": check.reason}
+            for check in found.checks
+        ],
+        "paused": {"since": paused.since.isoformat(), "by": paused.who, "why": paused.why} if paused else None,
+    }

@@ -13,11 +13,14 @@ from marketeer.engine.progress import Progress
 from marketeer.ports import Clock, Store, Team
 
 
-async def submit(submission: Submission, *, store: Store, team: Team, clock: Clock, progress: Progress) -> Goal:
-    """Store the goal. Raises UsageError for a goal or pipeline that cannot be."""
+async def submit(
+    submission: Submission, *, store: Store, team: Team, clock: Clock, progress: Progress, token: str | None = None
+) -> Goal:
+    """Store the goal. Raises UsageError for a goal or pipeline that cannot be. `token` is the end of its id, drawn by
+    chance when it is not given."""
     now = clock.now()
     pipeline = team.find_pipeline(submission.pipeline).name if submission.pipeline else None
-    token = "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_CHARS))
+    token = token or "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_CHARS))
     goal = new_goal(replace(submission, pipeline=pipeline), token=token, now=now)
     documents = [
         Document(

@@ -6,6 +6,7 @@ needed.
 """
 
 from marketeer.runtime.doors import Reader, open_office, open_reader
+from marketeer.runtime.health import health_of
 from marketeer.runtime.loading import (
     claude_model,
     load_workspace_routing,
@@ -21,6 +22,7 @@ __all__ = [
     "Office",
     "Reader",
     "claude_model",
+    "health_of",
     "load_workspace_routing",
     "load_workspace_team",
     "open_office",

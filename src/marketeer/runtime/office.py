@@ -142,12 +142,15 @@ class Office:
 
     # -- what people ask -------------------------------------------------------------------------------------
 
-    async def submit(self, submission: Submission) -> Goal:
+    async def submit(self, submission: Submission, *, token: str | None = None) -> Goal:
+        """`token` is the end of the goal's id, for a caller who must be able to find it again."""
         from marketeer.engine.submit import submit
 
         if not submission.rehearsal:
             await self.adopt_month_cap()
-        return await submit(submission, store=self.store, team=self.team, clock=self.clock, progress=self.progress)
+        return await submit(
+            submission, store=self.store, team=self.team, clock=self.clock, progress=self.progress, token=token
+        )
 
     async def decide(self, approval_id: str, decision: Decision, *, note: str | None, by: str) -> Goal:
         approval = await self.store.approval(approval_id)

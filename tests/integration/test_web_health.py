@@ -1,0 +1,63 @@
+"""Health and metrics over HTTP: who may see what, and what an uptime monitor reads from the status."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.web import a_site, request
+
+
+async def test_anybody_may_see_the_level_and_only_the_tokens_holder_why(tmp_path: Path) -> None:
+    async with a_site(tmp_path) as site:
+        anybody, holder = await site.get("/health", token=None), await site.get("/health")
+        assert (anybody.status, anybody.document) == (200, {"level": "full"})
+        assert (holder.status, holder.document["level"]) == (200, "full")
+        assert {"store", "queue", "disk"} <= {part["component"] for part in holder.document["components"]}
+        assert (await site.get("/health", token="wrong")).status == 401
+
+
+async def test_a_monitor_may_ask_with_head(tmp_path: Path) -> None:
+    async with a_site(tmp_path) as site:
+        reader, writer = await site.connect()
+        writer.write(request("HEAD", "/health", token=None))
+        head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        assert (head.split(b"\r\n")[0], rest) == (b"HTTP/1.1 200 OK", b"")
+
+
+async def test_a_level_at_which_nothing_is_done_is_a_503(tmp_path: Path) -> None:
+    async with a_site(tmp_path, budget_monthly=0) as site:
+        answer = await site.get("/health", token=None)
+        assert (answer.status, answer.document) == (503, {"level": "offline"})
+
+
+async def test_a_crowd_that_asks_for_health_costs_one_look(tmp_path: Path) -> None:
+    async with a_site(tmp_path) as site:
+        first = await site.get("/health")
+        site.office.store.conditions = _never  # type: ignore[method-assign, assignment]
+        answers = await asyncio.gather(*(site.get("/health") for _ in range(5)))
+        assert {answer.body for answer in answers} == {first.body}
+
+
+async def _never() -> None:
+    msg = "the store was asked again"
+    raise AssertionError(msg)
+
+
+async def test_metrics_are_read_by_prometheus_and_need_the_token(tmp_path: Path) -> None:
+    async with a_site(tmp_path) as site:
+        answer = await site.get("/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        families = {family.name for family in text_string_to_metric_families(answer.body.decode())}
+        assert {"marketeer_goals", "marketeer_model_calls"} <= families
+        assert (await site.get("/metrics", token=None)).status == 401
+
+
+async def test_without_a_token_health_stays_up_and_everything_else_names_the_variable(tmp_path: Path) -> None:
+    async with a_site(tmp_path, webhook_token=None) as site:
+        assert (await site.get("/health", token=None)).status == 200
+        for answer in (await site.get("/metrics"), await site.get("/goals"), await site.post("/goals", {})):
+            assert (answer.status, "WEBHOOK_TOKEN" in answer.document["error"]) == (503, True)
