@@ -95,7 +95,7 @@ class Cli:
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         home = {"HOME": str(self.folder), "PYTHONPATH": str(SOURCE), "COLUMNS": "120"}
-        return {**kept, **home, "LOG_LEVEL": "error", **self.variables}
+        return {**kept, **home, "LOG_LEVEL": "error", "WEBHOOK_PORT": "0", **self.variables}
 
     @property
     def files(self) -> list[str]:

@@ -26,7 +26,8 @@ def environment(**more: str) -> dict[str, str]:
     ours = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_", "BUDGET_", "LOG_", "NOTIFY_", "OTEL_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept.pop("WORKSPACE_DIR", None)
-    return kept | {"PYTHONPATH": os.pathsep.join(sys.path), "NO_PROXY": "*", **more}
+    ours_too = {"PYTHONPATH": os.pathsep.join(sys.path), "NO_PROXY": "*", "WEBHOOK_PORT": "0"}
+    return kept | ours_too | more
 
 
 def command(*arguments: str) -> list[str]:

@@ -18,6 +18,8 @@ from marketeer.logs import configure_logs, get_logger
 from marketeer.ports import Store
 from marketeer.runtime import Office, open_office, require_idle
 from marketeer.runtime.daemon import Watch, open_watch
+from marketeer.web.address import check_address
+from marketeer.web.server import WebServer
 
 LOOK_EVERY_S = 1.0
 
@@ -27,14 +29,20 @@ log = get_logger(__name__)
 async def keep_watch(call: Call) -> int:
     """Until SIGTERM or SIGINT. Raises WorkspaceBusy beside another working process."""
     workspace = FileWorkspace(call.settings.workspace_dir)
+    check_address(call.settings)
     require_idle(workspace)
     make_workspace(workspace)
     _begin_logs(call)
     async with open_office(call.settings) as office:
-        parts = [_progress_lines(office.store, office)] if _shows_lines(call) else []
+        server = WebServer(office)
+        parts = [
+            Part(name="events", run=office.event_bus().run),
+            Part(name="web", run=server.run, finish=server.stop),
+            *([_progress_lines(office.store, office)] if _shows_lines(call) else []),
+        ]
         async with open_watch(office, parts=parts, on_reload=_say_all) as watch:
             with _listening(watch, call.settings.shutdown_grace_s):
-                _say_all(_opening(office))
+                _say_all([*_opening(office), *_said_of(server, await server.listen())])
                 log.info("daemon_started", workspace=str(workspace.root))
                 await watch.daemon.run()
     log.info("daemon_stopped", handed_back=watch.work.handed_back)
@@ -60,6 +68,12 @@ def _opening(office: Office) -> Sequence[str]:
             "(set it or ANTHROPIC_API_KEY_FILE, then start again)"
         )
     return lines
+
+
+def _said_of(server: WebServer, url: str) -> Sequence[str]:
+    if server.lets_in_anybody:
+        return [f"marketeer: webhooks and goals at {url}"]
+    return [f"marketeer: health at {url}/health; webhooks and goals are refused there until WEBHOOK_TOKEN is set"]
 
 
 def _say_all(lines: Sequence[str]) -> None:

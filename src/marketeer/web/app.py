@@ -24,7 +24,8 @@ from marketeer.web.goals import MOST_KEY_CHARS, GoalPages
 from marketeer.web.health import HealthPages
 from marketeer.web.limits import RateLimit
 from marketeer.web.refusal import Refusal, try_later
-from marketeer.web.schemas import GoalDocument, GoalRequest, HealthDocument, Problem, StatusDocument
+from marketeer.web.schemas import EventReceipt, GoalDocument, GoalRequest, HealthDocument, Problem, StatusDocument
+from marketeer.web.webhooks import WebhookPage, event_schema
 
 log = get_logger(__name__)
 
@@ -49,7 +50,7 @@ def make_app(office: Office) -> ASGIApp:
     app = FastAPI(
         title="Marketeer", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False, openapi_url=None
     )
-    _add_routes(app, GoalPages(office, callers), HealthPages(office, keys))
+    _add_routes(app, WebhookPage(office.event_bus(), callers), GoalPages(office, callers), HealthPages(office, keys))
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(MarketeerError, _failed)
     app.add_exception_handler(HTTPException, _not_found)
@@ -57,10 +58,12 @@ def make_app(office: Office) -> ASGIApp:
     return Front(app, clock)
 
 
-def _add_routes(app: FastAPI, goals: GoalPages, health: HealthPages) -> None:
+def _add_routes(app: FastAPI, webhooks: WebhookPage, goals: GoalPages, health: HealthPages) -> None:
+    kept = {200: (EventReceipt, "Known already: what became of it the first time."), 202: (EventReceipt, "Kept.")}
     created = {200: (GoalDocument, "Known by its Idempotency-Key."), 201: (GoalDocument, "Stored; it is worked on.")}
     body_problems = (400, 401, 408, 413, 415, 429, 503)
-    goal_body = _body(GoalRequest.model_json_schema(ref_template="#/$defs/{model}"))
+    event_body, goal_body = _body(event_schema()), _body(GoalRequest.model_json_schema(ref_template="#/$defs/{model}"))
+    _route(app, "POST", "/webhook", webhooks.receive, kept, body_problems, event_body | _SIGNED)
     _route(app, "POST", "/goals", goals.submit, created, (*body_problems, 409), goal_body | _SIGNED | _KEYED)
     _route(app, "GET", "/goals", goals.listing, {200: (StatusDocument, "As of now.")}, (401, 503), _TOKEN | _ALL)
     _route(

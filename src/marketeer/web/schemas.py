@@ -22,12 +22,15 @@ class Problem(BaseModel):
     valid_types: list[str] | None = Field(None, description="The types an event may have, where its type is wrong.")
 
 
-class Receipt(BaseModel):
+class EventReceipt(BaseModel):
     """What became of an event."""
 
-    event_id: str
+    id: str
+    status: str = Field(description="owed: it takes effect within moments; or how it was decided.")
     duplicate: bool = Field(description="Whether an event with this id was taken before; it takes effect once.")
+    differs: bool = Field(description="Whether that one said something else. This one is then not kept.")
     effect: list[str] = Field(description="In words: what it does or did, and if nothing, why.")
+    goals: list[str] = Field(description="The ids of the goals it has started.")
 
 
 class InputText(BaseModel):

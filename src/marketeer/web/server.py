@@ -35,6 +35,12 @@ class WebServer:
         self._asked_to_stop = asyncio.Event()
         self.url = ""
 
+    @property
+    def lets_in_anybody(self) -> bool:
+        """Whether somebody can show who they are: by the token or by a signature."""
+        settings = self._office.settings
+        return settings.webhook_token is not None or bool(settings.webhook_sources)
+
     async def listen(self) -> str:
         """Take the address and begin to answer; returns the URL. Raises ConfigurationError when it cannot be had, or
         must not be."""
