@@ -158,8 +158,22 @@ async def test_a_bad_key_ends_with_one_line_and_the_goal_is_kept(cli: Cli, api: 
 
 async def test_doctor_live_makes_one_call_and_says_what_it_cost(cli: Cli, api: FakeClaude) -> None:
     code, out, _ = await run(cli, api, "doctor", "--live")
-    assert (code, len(api.bill)) == (0, 1)
-    assert f"${api.bill[0]['cost_usd'].normalize():f}" in out
+    assert (code, len(api.bill), cli.files) == (0, 1, [])
+    assert f"${api.bill[0]['cost_usd'].normalize():f}, booked nowhere" in out
+
+
+async def test_the_live_call_of_a_doctor_is_in_the_ledger_of_its_workspace(cli: Cli, api: FakeClaude) -> None:
+    cli("start", "--rehearse", "--pipeline", "Director Morning Review")
+    code, out, _ = await run(cli, api, "doctor", "--live")
+    (line,) = api.bill
+    assert (code, "booked in the ledger" in out) == (0, True)
+    told = cli("budget", "--json").document
+    assert (told["calls"], told["reserved_usd"]) == (1, 0)
+    assert told["settled_usd"] == pytest.approx(float(line["cost_usd"]))
+    assert [part["goal_id"] for part in told["by_goal"]] == ["workspace"]
+    cli.variables["BUDGET_MONTHLY"] = "0"
+    code, out, _ = await run(cli, api, "doctor", "--live")
+    assert (code, "budget of $0.00 is spent" in out, len(api.bill)) == (2, True, 1)
 
 
 async def test_the_library_door_does_what_start_does(tmp_path: Path) -> None:

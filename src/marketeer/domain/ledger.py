@@ -51,10 +51,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One row of the ledger. `estimated` marks a call whose real usage is not known; `cost_usd` is then its
-    reservation. A rehearsal's cost is what it would have cost. `saved_usd` is what the prompt cache has spared, less
-    than 0 when writing it cost more than reading brought. `latency_s` is seconds; `attempt` counts the calls of a work
-    item."""
+    """One row of the ledger. `goal_id` is WORKSPACE_JOURNAL where it was made for none. `estimated` marks a call whose
+    real usage is not known; `cost_usd` is then its reservation. A rehearsal's cost is what it would have cost.
+    `saved_usd` is what the prompt cache has spared, less than 0 when writing it cost more than reading brought.
+    `latency_s` is seconds; `attempt` counts the calls of a work item."""
 
     call_id: str
     goal_id: str

@@ -273,18 +273,7 @@ class Ledger:
         documents: Sequence[Document],
         settle: Settle,
     ) -> Bought:
-        usage = response.usage or Usage()
-        call = replace(
-            estimate(reservation, self._clock.now()),
-            usage=usage,
-            latency_s=response.latency_s,
-            stop_reason=response.stop_reason,
-            request_id=response.request_id,
-        )
-        if response.usage is not None:
-            cost_usd = request.model.cost_usd(usage)
-            saved_usd = request.model.uncached_usd(usage) - cost_usd
-            call = replace(call, cost_usd=cost_usd, saved_usd=saved_usd, estimated=False)
+        call = settled(estimate(reservation, self._clock.now()), request.model, response)
         stored = await settle(call, documents)
         self._doorbell.ring()
         log.info(
@@ -292,8 +281,8 @@ class Ledger:
             call_id=call.call_id,
             model=call.model,
             latency_s=round(call.latency_s, 3),
-            input_tokens=usage.total_input_tokens,
-            output_tokens=usage.output_tokens,
+            input_tokens=call.usage.total_input_tokens,
+            output_tokens=call.usage.output_tokens,
             cost_usd=str(call.cost_usd),
             stop_reason=call.stop_reason,
             request_id=call.request_id,
@@ -304,6 +293,22 @@ class Ledger:
         log.warning("call_booked_as_estimate", call_id=reservation.call_id, why=why)
         await self._store.settle(estimate(reservation, self._clock.now()))
         self._doorbell.ring()
+
+
+def settled(booked: Call, model: ModelSpec, response: ModelResponse) -> Call:
+    """The row of a call that was answered, made of its estimate; it stays one where the answer names no usage."""
+    call = replace(
+        booked,
+        usage=response.usage or Usage(),
+        latency_s=response.latency_s,
+        stop_reason=response.stop_reason,
+        request_id=response.request_id,
+    )
+    if response.usage is None:
+        return call
+    cost_usd = model.cost_usd(response.usage)
+    saved_usd = model.uncached_usd(response.usage) - cost_usd
+    return replace(call, cost_usd=cost_usd, saved_usd=saved_usd, estimated=False)
 
 
 def _message(refused: Refused, ask_usd: Decimal) -> str:
