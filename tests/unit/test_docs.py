@@ -34,7 +34,7 @@ NOUNS = (
     *("outcome", "plan", "review", "skill", "snapshot", "task"),
 )
 # Commands that have commands of their own.
-GROUPS = ("context", "skills")
+GROUPS = ("context", "events", "skills")
 # Where a page may name a file from.
 ROOMS = ("", "src/marketeer/")
 

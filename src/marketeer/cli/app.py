@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "metrics": ("sight", "Show counts, times, tokens and cost of real goals, and how each skill does."),
     "resume": ("resuming", "Go on with an unfinished goal, or with all of them."),
+    "events": ("events", "List events and what came of each; send one, or an old one again."),
     "approvals": ("reading", "List the questions that wait on you."),
     "approve": ("deciding", "Answer a question with yes."),
     "revise": ("deciding", "Answer a question by asking for one more revision."),

@@ -115,11 +115,18 @@ def rule(stored: StoredEvent, last: Mapping[Key, datetime], given: Circumstances
     return Ruling(effect=effect, starts=tuple(starts), entries=(_entry(stored, effect),))
 
 
-def foresee(event: Event, last: Mapping[Key, datetime], given: Circumstances) -> tuple[str, ...]:
-    """What an event that comes in now is going to do, in words, if none before it does so first."""
+def foresee(event: Event, last: Mapping[Key, datetime], given: Circumstances, *, ahead: bool) -> tuple[str, ...]:
+    """What an event that comes in now is going to do, in words. `ahead` says that others are still to be decided."""
+    resting = {mapping.mapping_id for mapping in given.rules.of(event.type) if mapping.cooldown}
     decisions = decide(event, given.rules, at=given.now, chain=0, last=last)
     note = _note(event, decisions, given)
-    return (*(will(decision) for decision in decisions), *([note] if note else []))
+    lines = [
+        f"{will(one)}, unless an event before it does so first"
+        if ahead and one.triggered and one.mapping_id in resting
+        else will(one)
+        for one in decisions
+    ]
+    return (*lines, *([note] if note else []))
 
 
 def _start(stored: StoredEvent, mapping: EventMapping, decision: Decision, given: Circumstances) -> GoalStart:

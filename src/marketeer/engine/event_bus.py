@@ -33,6 +33,7 @@ from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, EventFiles, Store
 
 SWEEP_EVERY_S = 5.0
+STORE_AGAIN_S = 1.0
 BATCH = 100
 
 log = get_logger(__name__)
@@ -167,23 +168,29 @@ class EventBus:
             given = await self._circumstances()
         except ConfigurationError as exc:
             return [f"waits until its mappings can be read: {exc}"]
-        return foresee(event, await self._store.cooldowns(keys_of(given.rules, event)), given)
+        last = await self._store.cooldowns(keys_of(given.rules, event))
+        return foresee(event, last, given, ahead=bool(await self._store.owed_events(limit=1)))
 
     # -- what becomes of it ----------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Decide what is owed, oldest first, and then whatever comes; until cancelled."""
-        said = ""
         while True:
             seen = self._doorbell.rings
             try:
                 await self.process()
-                said = ""
-            except (StoreUnavailable, ConfigurationError) as exc:
-                if str(exc) != said:
-                    said = str(exc)
-                    log.warning("events_wait", error=said)
+            except StoreUnavailable as exc:
+                log.warning("events_wait", error=str(exc))
+                await self._clock.sleep(STORE_AGAIN_S)
             await self._doorbell.wait(seen, SWEEP_EVERY_S)
+
+    async def recover(self) -> int:
+        """What `process` does, but mappings that cannot be read hold nobody up: `run` meets them again."""
+        try:
+            return await self.process()
+        except ConfigurationError as exc:
+            log.warning("events_wait", error=str(exc))
+            return 0
 
     async def process(self) -> int:
         """Decide everything that is owed now; returns how many were. Raises ConfigurationError when the mappings cannot

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.work import Scope
 from marketeer.engine.daemon import Daemon, Fault, Part, Recovery
+from marketeer.engine.event_bus import EventBus
 from marketeer.engine.recovery import free_leases, free_reservations
 from marketeer.engine.session import Session
 from marketeer.masking import Masking
@@ -66,6 +67,7 @@ class Watch:
 
     daemon: Daemon
     work: Work
+    events: EventBus
     reloading: Reloading
 
 
@@ -77,27 +79,30 @@ async def open_watch(
     async with office.workspace.work_lock(scope=ALL, is_daemon=True):
         work = Work(office)
         reloading = Reloading(office, on_reload)
+        events = office.event_bus()
         daemon = Daemon(
             [
                 Part(name="work", run=work.run, finish=work.finish),
+                Part(name="events", run=events.run),
                 *parts,
                 Part(name="configuration", run=reloading.run),
             ],
             clock=office.clock,
-            recoveries=recoveries(office),
+            recoveries=recoveries(office, events),
             on_faults=_Faults(office).tell,
             masked=lambda text: Masking(office.settings.secrets())(text),
         )
         reloading.begin_anew = daemon.reload
-        yield Watch(daemon=daemon, work=work, reloading=reloading)
+        yield Watch(daemon=daemon, work=work, events=events, reloading=reloading)
 
 
-def recoveries(office: Office) -> Sequence[Recovery]:
+def recoveries(office: Office, events: EventBus) -> Sequence[Recovery]:
     """What a process that died here has left is put right in this order."""
     store, progress, clock = office.store, office.progress, office.clock
     return [
         Recovery(name="leases", run=lambda: free_leases(store, progress)),
         Recovery(name="reservations", run=lambda: free_reservations(store, clock, owner_not=EVERYBODY_ELSE)),
+        Recovery(name="inbox", run=events.recover),
     ]
 
 

@@ -110,11 +110,7 @@ class Office:
 
         return EventBus(
             store=self.store,
-            files=FileEvents(
-                self.workspace.team_path,
-                find_pipeline=lambda name: self.team.find_pipeline(name),
-                clock=self.clock,
-            ),
+            files=FileEvents(self.workspace.team_path, team=lambda: self.team, clock=self.clock),
             progress=self.progress,
             doorbell=self.doorbell,
             clock=self.clock,

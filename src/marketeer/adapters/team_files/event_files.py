@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
-from marketeer.adapters.team_files.events import FindPipeline, read_events
+from marketeer.adapters.team_files.events import read_events
 from marketeer.adapters.team_files.source import parse_yaml, read_text
 from marketeer.adapters.team_files.team import BUILT_IN
 from marketeer.domain.errors import ConfigurationError
 from marketeer.domain.event_mapping import EventRules
-from marketeer.ports import Clock
+from marketeer.ports import Clock, Team
 
 LOOK_EVERY_S = 1.0
 NAME = "events.yaml"
@@ -19,14 +20,16 @@ _Stamp = tuple[int, int, int]
 
 
 class FileEvents:
-    """`ports.EventFiles` over a workspace's `team/` folder, which need not exist. A change is seen within a second."""
+    """`ports.EventFiles` over a workspace's `team/` folder, which need not exist. A change is seen within a second.
 
-    def __init__(self, workspace: Path, *, find_pipeline: FindPipeline, clock: Clock) -> None:
+    `team` is the one that is in force, whose pipelines the mappings name."""
+
+    def __init__(self, workspace: Path, *, team: Callable[[], Team], clock: Clock) -> None:
         self._own = workspace / NAME
-        self._find_pipeline = find_pipeline
+        self._team = team
         self._clock = clock
         self._looked_at: float | None = None
-        self._stamp: _Stamp | None = None
+        self._seen: tuple[_Stamp | None, Team] | None = None
         self._read: EventRules | ConfigurationError | None = None
 
     async def rules(self) -> EventRules:
@@ -40,21 +43,21 @@ class FileEvents:
         raise self._read
 
     def _look(self) -> None:
-        stamp = _stamp_of(self._own)
-        if self._read is not None and stamp == self._stamp:
+        stamp, team = _stamp_of(self._own), self._team()
+        if self._seen is not None and self._seen[0] == stamp and self._seen[1] is team:
             return
         try:
-            self._read = self._load()
+            self._read = self._load(team)
         except ConfigurationError as exc:
             self._read = exc
-        self._stamp = stamp
+        self._seen = stamp, team
 
-    def _load(self) -> EventRules:
+    def _load(self, team: Team) -> EventRules:
         shown = f"marketeer/team/{NAME}"
         built_in = read_events(
             *parse_yaml(read_text(BUILT_IN / NAME, shown), shown),
             over=None,
-            find_pipeline=self._find_pipeline,
+            find_pipeline=team.find_pipeline,
             origin="built-in",
         )
         if not self._own.exists():
@@ -63,7 +66,7 @@ class FileEvents:
         return read_events(
             *parse_yaml(read_text(self._own, own), own),
             over=built_in,
-            find_pipeline=self._find_pipeline,
+            find_pipeline=team.find_pipeline,
             origin=own,
         )
 
