@@ -7,7 +7,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -26,7 +26,7 @@ from marketeer.domain.advance import advance, begin
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.budget import TASK_CAP_USD, BudgetLevel
 from marketeer.domain.condition import Condition, ConditionName
-from marketeer.domain.document import Author, Document, DocumentKind
+from marketeer.domain.document import Author, DocumentKind
 from marketeer.domain.errors import ConfigurationError, Conflict, StoreUnavailable, UsageError
 from marketeer.domain.goal import Goal, Priority
 from marketeer.domain.journal import BUDGET_JOURNAL
@@ -641,46 +641,6 @@ async def test_settling_releases_the_reservation_and_books_the_cost_with_its_doc
     assert (bill.total, bill.by_task) == (expected, {task_id(1): expected})
     assert document == await store.document(document.path) == a_document(version=1)
     assert list(await store.calls(GOAL_ID)) == [a_call(held, "0.25")]
-
-
-async def test_an_answer_and_what_follows_from_it_are_one_commit(store: Store) -> None:
-    play, item = await claimed(store)
-    held = a_reservation()
-    await allow(store, "100")
-    assert await store.reserve(held) is None
-
-    def change_of(stored: Sequence[Document]) -> Change | None:
-        executed = replace(play.executed(ref_of(item)), output_path=stored[0].path, output_version=stored[0].version)
-        return advance(play.snapshot(), executed, NOW)
-
-    documents, change = await store.settle_and_commit(a_call(held, "0.25"), [a_document()], change_of)
-    assert change is not None
-    task = await store.find_task(task_id(1))
-    assert (task.status, task.output_path, task.output_version) == (TaskStatus.COMPLETED, documents[0].path, 1)
-    assert (await store.month_spend(MONTH)).settled_usd == Decimal("0.25")
-
-
-@pytest.mark.parametrize("trouble", ["conflict", "error", "nothing"])
-async def test_an_answer_is_kept_when_nothing_can_follow_from_it(store: Store, trouble: str) -> None:
-    await new_goal(store)
-    held = a_reservation()
-    await allow(store, "100")
-    assert await store.reserve(held) is None
-    out_of_date = paused(await store.snapshot(GOAL_ID))
-    await store.commit(out_of_date)
-
-    def change_of(_: Sequence[Document]) -> Change | None:
-        if trouble == "error":
-            msg = "a bug"
-            raise ValueError(msg)
-        return out_of_date if trouble == "conflict" else None
-
-    (document,), change = await store.settle_and_commit(a_call(held, "0.25"), [a_document()], change_of)
-    assert change is None
-    assert await store.document(document.path) == document
-    assert [call.call_id for call in await store.calls(GOAL_ID)] == [held.call_id]
-    assert (await store.month_spend(MONTH)).reserved_usd == 0
-    assert (await store.goal(GOAL_ID)).version == 2
 
 
 async def test_the_real_bill_replaces_an_estimate(store: Store) -> None:

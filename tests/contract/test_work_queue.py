@@ -28,6 +28,14 @@ async def test_the_smaller_priority_goes_first_and_equal_ones_in_the_order_they_
     assert await taken(queue, 5) == ["first", "a", "b", "c", "d"]
 
 
+async def test_the_most_urgent_is_the_smallest_priority_that_waits_or_unknown(queue: WorkQueue) -> None:
+    assert queue.most_urgent is None
+    await queue.put([("c", 5), ("a", 1)])
+    assert queue.most_urgent in (1, None)
+    await taken(queue, 1)
+    assert queue.most_urgent in (5, None)
+
+
 async def test_an_id_that_is_waiting_is_left_where_it_is(queue: WorkQueue) -> None:
     await queue.put([("a", 5), ("b", 5)])
     await queue.put([("b", 0), ("a", 5), ("c", 9)])

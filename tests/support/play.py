@@ -19,6 +19,7 @@ from marketeer.domain.outcome import (
     Failed,
     FailureKind,
     ItemRef,
+    Judgement,
     Occurrence,
     OverBudget,
     PauseAsked,
@@ -26,6 +27,7 @@ from marketeer.domain.outcome import (
     RedoAsked,
     Reported,
     Reviewed,
+    Taker,
     UnpauseAsked,
 )
 from marketeer.domain.plan import Plan
@@ -68,8 +70,8 @@ class Play:
             approvals_made=len(self.approvals),
         )
 
-    def apply(self, occurrence: Occurrence) -> Change | None:
-        change = advance(self.snapshot(), occurrence, self.now)
+    def apply(self, occurrence: Occurrence, *, taker: Taker | None = None) -> Change | None:
+        change = advance(self.snapshot(), occurrence, self.now, taker=taker)
         if change is not None:
             self._keep(change)
         return change
@@ -137,9 +139,19 @@ class Play:
         self.apply(self.executed(self.start(seq)))
         return self.task(seq)
 
-    def executed(self, ref: ItemRef) -> Executed:
+    def executed(self, ref: ItemRef, *, judged: Judgement | None = None) -> Executed:
         self._outputs += 1
-        return Executed(item=ref, output_path=f"outputs/{ref.item_id}.md", output_version=self._outputs)
+        path = f"outputs/{ref.item_id}.md"
+        return Executed(item=ref, output_path=path, output_version=self._outputs, judged=judged)
+
+    def judged(self, *findings: Finding, asked_for: frozenset[str] = frozenset()) -> Judgement:
+        return Judgement(findings=findings, waived=(), asked_for=asked_for, began_at=self.now)
+
+    def taker(self, *kinds: WorkKind, at_least: int | None = None) -> Taker:
+        """Of these kinds, or of all."""
+        return Taker(
+            owner="worker-1", lease_until=self.now + LEASE, kinds=frozenset(kinds or WorkKind), at_least=at_least
+        )
 
     def review(self, seq: int, *findings: Finding, asked_for: frozenset[str] = frozenset()) -> Task:
         ref = self.start(seq)

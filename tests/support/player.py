@@ -23,12 +23,14 @@ from marketeer.domain.outcome import (
     FailureKind,
     HandedBack,
     ItemRef,
+    Judgement,
     Looked,
     Occurrence,
     OverBudget,
     PauseAsked,
     RedoAsked,
     Reviewed,
+    Taker,
     UnpauseAsked,
 )
 from marketeer.domain.task import TaskStatus
@@ -65,16 +67,16 @@ class Player:
         (move,) = self._random.choices(list(moves), weights=list(moves.values()))
         move()
 
-    def _do(self, occurrence: Occurrence) -> None:
+    def _do(self, occurrence: Occurrence, *, taker: Taker | None = None) -> None:
         """Apply it twice to the same snapshot (one answer), once for good, and look at what became of it."""
         play = self.play
         snapshot = play.snapshot()
         try:
-            first = advance(snapshot, occurrence, play.now)
+            first = advance(snapshot, occurrence, play.now, taker=taker)
         except UsageError:
             return
-        assert advance(snapshot, occurrence, play.now) == first
-        play.apply(occurrence)
+        assert advance(snapshot, occurrence, play.now, taker=taker) == first
+        play.apply(occurrence, taker=taker)
         check_all(play)
 
     # -- workers ---------------------------------------------------------------------------------------------
@@ -88,7 +90,8 @@ class Player:
     def _hand_in(self) -> None:
         if claimed := self.play.claimed():
             item = self._random.choice(claimed)
-            self._do(self._outcome(item, ref_of(item)))
+            free_hands = self._random.random() < 0.5
+            self._do(self._outcome(item, ref_of(item)), taker=self.play.taker() if free_hands else None)
 
     def _outcome(self, item: WorkItem, ref: ItemRef) -> Occurrence:
         luck = self._random.random()
@@ -103,11 +106,16 @@ class Player:
             scope = self._random.choice(["month", "goal", "task"])
             return OverBudget(item=ref, scope=scope, reason="too dear", until=until, ask_usd=Decimal(2))
         if item.kind is WorkKind.REVIEW and item.task_id:
-            findings = self._random.choice(CHANCES) or ()
-            skills = [task.skill for task in self.play.tasks.values()]
-            asked_for = frozenset(skill for skill in skills if self._random.random() < 0.5)
-            return Reviewed(item=ref, findings=findings, waived=(), asked_for=asked_for)
+            judged = self._judgement()
+            return Reviewed(item=ref, findings=judged.findings, waived=(), asked_for=judged.asked_for)
+        if item.kind is WorkKind.EXECUTE and luck < 0.7:
+            return self.play.executed(ref, judged=self._judgement())
         return self.play.succeed(item, ref)
+
+    def _judgement(self) -> Judgement:
+        skills = [task.skill for task in self.play.tasks.values()]
+        asked_for = frozenset(skill for skill in skills if self._random.random() < 0.5)
+        return self.play.judged(*(self._random.choice(CHANCES) or ()), asked_for=asked_for)
 
     def _come_late(self) -> None:
         """A result under a claim that is over changes nothing."""

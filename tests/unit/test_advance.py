@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from marketeer.domain.advance import APPROVED, APPROVED_WITH_FINDINGS, MAX_CYCLES, advance
+from marketeer.domain.advance import advance
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.decisions import APPROVED_BY_HUMAN
 from marketeer.domain.errors import StaleClaim, UsageError
@@ -26,6 +26,7 @@ from marketeer.domain.outcome import (
     Reviewed,
 )
 from marketeer.domain.plan import Gate
+from marketeer.domain.steps import APPROVED, APPROVED_WITH_FINDINGS, MAX_CYCLES
 from marketeer.domain.task import WAITS_FOR_API, WAITS_FOR_BUDGET, IllegalTransition, Pin, TaskStatus, check_transition
 from marketeer.domain.work import WorkKind, WorkState
 from tests.support.builders import CRITICAL, MAJOR, MINOR, NOW, a_goal, a_plan, a_task, task_id
@@ -717,6 +718,67 @@ def test_a_foundation_that_another_goal_lost_is_laid_here(end: TaskStatus) -> No
     assert play.task(1).depends_on == (play.task(2).task_id,)
     play.run()
     assert play.status() is GoalStatus.COMPLETED
+
+
+# -- what a worker takes up at once ------------------------------------------------------------------------------
+
+
+def test_an_output_that_was_judged_at_once_is_approved_in_one_step_and_its_review_is_done() -> None:
+    play = started(a_task(1), a_task(2, 1))
+    play.apply(play.executed(play.start(1), judged=play.judged(MINOR)))
+    assert play.statuses() == ["approved", "queued"]
+    (review,) = [item for item in play.items.values() if item.kind is WorkKind.REVIEW]
+    assert (review.state, review.claim, review.done_at) == (WorkState.DONE, 1, play.now)
+    told = [entry.what for entry in play.changes[-1].entries if entry.task_id == task_id(1)]
+    assert told == ["task_completed", "task_in_review", "task_approved"]
+
+
+def test_an_output_that_was_judged_at_once_and_found_wanting_is_sent_back() -> None:
+    play = started(a_task(1))
+    play.apply(play.executed(play.start(1), judged=play.judged(MAJOR)))
+    task = play.task(1)
+    assert (task.status, task.revision, task.generation) == (TaskStatus.QUEUED, 1, 2)
+    assert [item.kind for item in play.ready()] == [WorkKind.EXECUTE]
+
+
+def test_a_taker_holds_one_of_the_steps_that_its_result_has_made_owed() -> None:
+    play = started(a_task(1), a_task(2, 1), a_task(3, 1))
+    ref = play.start(1)
+    play.apply(play.executed(ref, judged=play.judged()), taker=play.taker())
+    assert play.statuses() == ["approved", "running", "queued"]
+    (held,) = play.claimed()
+    assert (held.task_id, held.owner, held.claim) == (task_id(2), "worker-1", 1)
+
+
+def test_a_taker_leaves_what_was_owed_before_to_the_queue() -> None:
+    play = started(a_task(1), a_task(2))
+    play.apply(play.executed(play.start(1), judged=play.judged()), taker=play.taker())
+    assert play.statuses() == ["approved", "queued"]
+
+
+def test_a_taker_of_reviews_begins_nothing() -> None:
+    play = started(a_task(1), a_task(2, 1))
+    play.apply(play.executed(play.start(1)), taker=play.taker(WorkKind.REVIEW))
+    assert play.statuses() == ["in_review", "pending"]
+    play.apply(play.succeed(play.claimed()[0], ref_of(play.claimed()[0])), taker=play.taker(WorkKind.REVIEW))
+    assert play.statuses() == ["approved", "queued"]
+
+
+@pytest.mark.parametrize(("less_urgent_by", "status"), [(0, "running"), (1, "queued")])
+def test_a_taker_passes_over_what_is_less_urgent_than_what_waits_elsewhere(less_urgent_by: int, status: str) -> None:
+    play = started(a_task(1), a_task(2, 1))
+    item = play.open_item(1)
+    taker = play.taker(at_least=item.queue_priority - less_urgent_by)
+    play.apply(play.executed(play.start(1), judged=play.judged()), taker=taker)
+    assert play.statuses() == ["approved", status]
+
+
+def test_nobody_takes_up_anything_of_a_paused_goal() -> None:
+    play = started(a_task(1), a_task(2, 1))
+    ref = play.start(1)
+    play.pause()
+    play.apply(play.executed(ref), taker=play.taker())
+    assert (play.statuses(), play.claimed()) == (["completed", "pending"], [])
 
 
 # -- in general --------------------------------------------------------------------------------------------------

@@ -25,6 +25,10 @@ class LocalQueue:
         if self._heap:
             self._filled.set()
 
+    @property
+    def most_urgent(self) -> int | None:
+        return self._heap[0][0] if self._heap else None
+
     async def get(self) -> str:
         while not self._heap:
             self._filled.clear()

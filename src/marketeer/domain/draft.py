@@ -113,6 +113,9 @@ class Draft:
     def close(self, item: WorkItem, state: WorkState = WorkState.DONE) -> None:
         self.put(item, state=state, owner=None, lease_until=None, done_at=self.now)
 
+    def new_items(self) -> list[WorkItem]:
+        return [item for item_id, item in self.items.items() if item_id not in self._items_before]
+
     def void_items(self, task_id: str | None = None) -> None:
         """Close every open item, or those of one task."""
         for item in list(self.items.values()):

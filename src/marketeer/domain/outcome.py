@@ -11,6 +11,7 @@ from marketeer.domain.approval import Decision
 from marketeer.domain.forecast import PlanForecast
 from marketeer.domain.plan import Plan
 from marketeer.domain.review import Finding
+from marketeer.domain.work import WorkItem, WorkKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,22 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taker:
+    """The worker that brings an outcome, when it has its hands free for a step that becomes owed through it.
+
+    It takes none of other kinds, and none that is less urgent than the queue priority `at_least`.
+    """
+
+    owner: str
+    lease_until: datetime
+    kinds: frozenset[WorkKind]
+    at_least: int | None = None
+
+    def takes(self, item: WorkItem) -> bool:
+        return item.kind in self.kinds and (self.at_least is None or item.queue_priority <= self.at_least)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """`forecast` is None for a rehearsal: nothing will be spent."""
 
@@ -40,20 +57,31 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a review found. `asked_for` are the skills that the output asks to work next; they decide conditional
+    tasks."""
+
+    findings: tuple[Finding, ...]
+    waived: tuple[str, ...]
+    asked_for: frozenset[str]
+    began_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
-    """The output is recorded as this version of this document. `then` is the worker's claim on its review: finishing
-    goes before beginning, and one commit does for both."""
+    """The output is recorded as this version of this document. `judged` is its review, when the worker did that too;
+    else it is owed."""
 
     item: ItemRef
     output_path: str
     output_version: int
     warnings: tuple[str, ...] = ()
-    then: Claimed | None = None
+    judged: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
-    """`asked_for` are the skills that the output asks to work next; they decide conditional tasks."""
+    """A review that was a step of its own. See Judgement."""
 
     item: ItemRef
     findings: tuple[Finding, ...]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from decimal import Decimal
-from functools import partial
 
 from marketeer.domain.document import Author, Document, DocumentKind, output_path
 from marketeer.domain.errors import CutShort, EmptyOutput, ModelRefused, Truncated
@@ -14,16 +13,14 @@ from marketeer.domain.forecast import LEAST_HISTORY, LONGEST_HISTORY
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call
 from marketeer.domain.markdown import unwrap
-from marketeer.domain.outcome import Claimed, Executed, ItemRef
+from marketeer.domain.outcome import Executed, ItemRef
 from marketeer.domain.skill import FOUNDATION_SKILL, Skill
-from marketeer.domain.snapshot import Change
 from marketeer.domain.task import Task
 from marketeer.domain.usage import ModelSpec, Tier, Usage
 from marketeer.domain.work import WorkItem
 from marketeer.engine.ledger import Bought, Ledger
 from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
-from marketeer.engine.progress import Progress
 from marketeer.engine.prompts import PromptParts, fit, system_blocks, user_message
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Material, ModelRequest, ModelResponse, Store, Team
@@ -65,7 +62,6 @@ class Executor:
         self,
         *,
         store: Store,
-        progress: Progress,
         library: Library,
         ledger: Ledger,
         team: Team,
@@ -75,7 +71,6 @@ class Executor:
         progress_of: Callable[[str, int], None],
     ) -> None:
         self._store = store
-        self._progress = progress
         self._library = library
         self._ledger = ledger
         self._team = team
@@ -85,19 +80,15 @@ class Executor:
         self._progress_of = progress_of
         self._calls_a_task: dict[str, float] = {}
 
-    async def run(
-        self, item: WorkItem, goal: Goal, task: Task, then: Callable[[], Claimed | None], *, again: bool = False
-    ) -> tuple[Executed, Change | None]:
-        """Do the task, or find that it was done before a crash. `then` is asked for the claim on the review when the
-        answer is there. Returns the outcome, and its change when it is committed already. Raises what the worker's
-        boundary knows."""
+    async def run(self, item: WorkItem, goal: Goal, task: Task, *, again: bool = False) -> Executed:
+        """Do the task, or find that it was done before a crash. Its output is recorded when this returns. Raises what
+        the worker's boundary knows."""
         # The first claim of an item finds nothing that an earlier one has recorded.
         recorded = await self._store.document_of(item) if item.claim > 1 else None
         if recorded is not None:
             log.info("output_found", path=recorded.path, version=recorded.version)
-            return _executed(item, recorded, recorded.warnings, None), None
-        recording = _Recording(self._store, self._progress, item, then)
-        result = await self._execute(item, goal, task, recording, again=again)
+            return _executed(item, recorded.path, recorded.version, recorded.warnings)
+        result = await self._execute(item, goal, task, again=again)
         log.debug(
             "execution_done",
             model=result.model,
@@ -108,15 +99,9 @@ class Executor:
             learnings_included=len(result.learnings_included),
             missing_inputs=list(result.missing_inputs),
         )
-        executed = Executed(
-            item=_ref(item),
-            output_path=result.output_path,
-            output_version=result.output_version,
-            warnings=result.warnings,
-        )
-        return executed, recording.change
+        return _executed(item, result.output_path, result.output_version, result.warnings)
 
-    async def _execute(self, item: WorkItem, goal: Goal, task: Task, recording: _Recording, *, again: bool) -> Result:
+    async def _execute(self, item: WorkItem, goal: Goal, task: Task, *, again: bool) -> Result:
         started = self._clock.monotonic()
         skill = self._team.skill(task.skill)
         tier = await self._ledger.tier(skill.info.tier, goal)
@@ -134,7 +119,7 @@ class Executor:
         calls: list[Call] = []
         for limit in (room for room in limits if not any(_filled(call, room) for call in known)):
             attempt = len(earlier) + len(calls) + 1
-            bought, warnings = await self._call(item, goal, task, gathered, model, tier, limit, attempt, recording)
+            bought, warnings = await self._call(item, goal, task, gathered, model, tier, limit, attempt)
             calls.append(bought.call)
             if bought.response.stop_reason not in TRUNCATED_REASONS:
                 break
@@ -169,7 +154,6 @@ class Executor:
         tier: Tier,
         limit: int,
         attempt: int,
-        recording: _Recording,
     ) -> tuple[Bought, tuple[str, ...]]:
         parts, cut = fit(gathered.parts, token_limit=model.context_tokens - limit)
         warnings = (*gathered.warnings, *cut)
@@ -194,7 +178,6 @@ class Executor:
             tier=tier,
             attempt=attempt,
             to_documents=to_documents,
-            settle=partial(recording.settle, warnings),
             on_text=lambda characters: self._progress_of(task.task_id, characters),
         )
         return bought, warnings
@@ -324,29 +307,6 @@ class _Gathered:
     made_from: tuple[str, ...]
 
 
-class _Recording:
-    """Records an answer together with what follows from it. `change` is what was committed, None when nothing was."""
-
-    def __init__(self, store: Store, progress: Progress, item: WorkItem, then: Callable[[], Claimed | None]) -> None:
-        self._store = store
-        self._progress = progress
-        self._item = item
-        self._then = then
-        self.change: Change | None = None
-
-    async def settle(self, warnings: tuple[str, ...], call: Call, documents: Sequence[Document]) -> Sequence[Document]:
-        """An answer without text, or one that was cut, finishes nothing."""
-        if not documents or documents[0].truncated:
-            return await self._store.settle(call, documents)
-        then = self._then()
-
-        def executed(stored: Sequence[Document]) -> Executed:
-            return _executed(self._item, stored[0], warnings, then)
-
-        stored, self.change = await self._progress.settle(self._item.goal_id, call, documents, executed)
-        return stored
-
-
 class _Sources:
     """Collects documents as they are read, and notes what is not there."""
 
@@ -364,18 +324,9 @@ class _Sources:
         self.made_from.append(f"{document.path}@{document.version}")
 
 
-def _ref(item: WorkItem) -> ItemRef:
-    return ItemRef(item_id=item.work_item_id, claim=item.claim)
-
-
-def _executed(item: WorkItem, document: Document, warnings: tuple[str, ...], then: Claimed | None) -> Executed:
-    return Executed(
-        item=_ref(item),
-        output_path=document.path,
-        output_version=document.version,
-        warnings=warnings,
-        then=then,
-    )
+def _executed(item: WorkItem, path: str, version: int, warnings: tuple[str, ...]) -> Executed:
+    ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
+    return Executed(item=ref, output_path=path, output_version=version, warnings=warnings)
 
 
 def _without(texts: Mapping[str, str], context: Document | None) -> dict[str, str]:

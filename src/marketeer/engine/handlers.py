@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from marketeer.domain.document import Document
 from marketeer.domain.errors import StaleClaim
 from marketeer.domain.goal import Goal
-from marketeer.domain.outcome import Claimed, Outcome
+from marketeer.domain.outcome import Executed, ItemRef, Outcome, Reviewed
 from marketeer.domain.review import Review
-from marketeer.domain.snapshot import Change, Snapshot
+from marketeer.domain.snapshot import Snapshot
 from marketeer.domain.task import Task
-from marketeer.domain.work import WorkItem, WorkKind
+from marketeer.domain.work import WorkItem, WorkKind, work_item_id
 from marketeer.engine.director import Director
 from marketeer.engine.executor import Executor
 from marketeer.engine.progress import Progress
 from marketeer.engine.reviewer import Reviewer
+from marketeer.logs import get_logger
 from marketeer.ports import Tracer
 
 DIRECTOR = "director"
 REVIEWER = "reviewer"
 
+log = get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handled:
-    """What an item came to, to be committed together. `change` is what was committed already, with the answer."""
+    """What an item came to, to be committed together."""
 
     outcome: Outcome
     documents: Sequence[Document] = ()
     reviews: Sequence[Review] = ()
-    change: Change | None = None
 
 
 class Handlers:
@@ -44,14 +46,14 @@ class Handlers:
         self._executor = executor
         self._reviewer = reviewer
 
-    async def handle(self, item: WorkItem, then: Callable[[], Claimed | None]) -> Handled:
-        """Do the step. `then` is the worker's wish for what follows an execution. Raises what the worker's boundary
-        translates."""
+    async def handle(self, item: WorkItem, may_judge: Callable[[], bool]) -> Handled:
+        """Do the step, and after an execution its review too if that `may` be done then. Raises what the worker's
+        boundary translates."""
         snapshot = await self._progress.snapshot(item.goal_id)
         with self._tracer.step(item, snapshot.goal, agent=_agent(snapshot, item)):
-            return await self._handle(item, snapshot, then)
+            return await self._handle(item, snapshot, may_judge)
 
-    async def _handle(self, item: WorkItem, snapshot: Snapshot, then: Callable[[], Claimed | None]) -> Handled:
+    async def _handle(self, item: WorkItem, snapshot: Snapshot, may_judge: Callable[[], bool]) -> Handled:
         match item.kind:
             case WorkKind.PLAN:
                 planned, document = await self._director.plan(item, snapshot.goal)
@@ -59,8 +61,12 @@ class Handlers:
             case WorkKind.EXECUTE:
                 task = _task(snapshot, item)
                 again = any(t.skill == task.skill and not t.status.is_final for t in snapshot.tasks if t is not task)
-                executed, change = await self._executor.run(item, snapshot.goal, task, then, again=again)
-                return Handled(outcome=executed, change=change)
+                executed = await self._executor.run(item, snapshot.goal, task, again=again)
+                return (
+                    await self._judged(item, snapshot.goal, task, executed)
+                    if may_judge()
+                    else Handled(outcome=executed)
+                )
             case WorkKind.REVIEW:
                 return await self._review(item, snapshot)
             case WorkKind.REPORT:
@@ -73,8 +79,30 @@ class Handlers:
         goal: Goal = snapshot.goal
         if item.task_id is None:
             return Handled(outcome=self._director.review_barrier(item, goal, snapshot.tasks))
-        outcome, document, review = await self._reviewer.run(item, goal, _task(snapshot, item))
+        task = _task(snapshot, item)
+        judged, document, review = await self._reviewer.judge(goal, task, task.output_path, task.output_version)
+        outcome = Reviewed(
+            item=ItemRef(item_id=item.work_item_id, claim=item.claim),
+            findings=judged.findings,
+            waived=judged.waived,
+            asked_for=judged.asked_for,
+        )
         return Handled(outcome=outcome, documents=[document], reviews=[review])
+
+    async def _judged(self, item: WorkItem, goal: Goal, task: Task, executed: Executed) -> Handled:
+        """The output is recorded by now, so that its review can cost nothing: one that fails is owed, and fails as a
+        step of its own, where a human hears of it."""
+        review_id = work_item_id(task.task_id, WorkKind.REVIEW, task.generation)
+        step = replace(item, work_item_id=review_id, kind=WorkKind.REVIEW, claim=1)
+        try:
+            with self._tracer.step(step, goal, agent=REVIEWER):
+                judged, document, review = await self._reviewer.judge(
+                    goal, task, executed.output_path, executed.output_version
+                )
+        except Exception as exc:  # noqa: BLE001 - see above
+            log.warning("review_put_off", task_id=task.task_id, error_type=type(exc).__name__)
+            return Handled(outcome=executed)
+        return Handled(outcome=replace(executed, judged=judged), documents=[document], reviews=[review])
 
 
 def _agent(snapshot: Snapshot, item: WorkItem) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
@@ -32,8 +32,6 @@ from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest
 
 # Settlements ring. This is only for one whose ring was lost with the process that would have rung.
 LOST_RING_S = 60.0
-
-Settle = Callable[[Call, Sequence[Document]], Awaitable[Sequence[Document]]]
 
 log = get_logger(__name__)
 
@@ -139,23 +137,17 @@ class Ledger:
         tier: Tier,
         attempt: int = 1,
         to_documents: Callable[[ModelResponse], Sequence[Document]],
-        settle: Settle | None = None,
         on_text: Callable[[int], None] | None = None,
     ) -> Bought:
-        """Reserve, call, settle with the documents made of the answer. `settle` records both, and may commit more with
-        them; it stands in for the store's own.
+        """Reserve, call, settle with the documents made of the answer.
 
         Raises CapReached before the call; after it ApiUnavailable, PermanentError or ConfigurationError, with the call
         booked whenever it may have been billed.
         """
         if goal.rehearsal:
-            return await self._buy(
-                request, goal, item, skill, tier, attempt, to_documents, settle or self._store.settle, on_text
-            )
+            return await self._buy(request, goal, item, skill, tier, attempt, to_documents, on_text)
         async with self._warmth.turn(request, on_text) as on_begun:
-            return await self._buy(
-                request, goal, item, skill, tier, attempt, to_documents, settle or self._store.settle, on_begun
-            )
+            return await self._buy(request, goal, item, skill, tier, attempt, to_documents, on_begun)
 
     async def _buy(
         self,
@@ -166,7 +158,6 @@ class Ledger:
         tier: Tier,
         attempt: int,
         to_documents: Callable[[ModelResponse], Sequence[Document]],
-        settle: Settle,
         on_text: Callable[[int], None] | None,
     ) -> Bought:
         model = self._models.of(goal)
@@ -205,7 +196,7 @@ class Ledger:
         # Paid for, and so far in memory only: a disk that is full for a moment must not cost the answer.
         return await keep_trying(
             self._clock,
-            lambda: asyncio.shield(self._settle(request, reservation, response, documents, settle)),
+            lambda: asyncio.shield(self._settle(request, reservation, response, documents)),
             self._patience_s,
         )
 
@@ -271,10 +262,9 @@ class Ledger:
         reservation: Reservation,
         response: ModelResponse,
         documents: Sequence[Document],
-        settle: Settle,
     ) -> Bought:
         call = settled(estimate(reservation, self._clock.now()), request.model, response)
-        stored = await settle(call, documents)
+        stored = await self._store.settle(call, documents)
         self._doorbell.ring()
         log.info(
             "call_done",

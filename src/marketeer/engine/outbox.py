@@ -66,13 +66,14 @@ class Outbox:
     def _in_scope(self, item: WorkItem, *, rehearsal: bool) -> bool:
         if self.scope.rehearsals_only and not rehearsal:
             return False
-        goal_ids = self.scope.goal_ids
-        return goal_ids is None or item.goal_id in goal_ids or item.task_id in self.scope.task_ids
+        return self.covers_goal(item.goal_id) or item.task_id in self.scope.task_ids
+
+    def covers_goal(self, goal_id: str) -> bool:
+        return self.scope.goal_ids is None or goal_id in self.scope.goal_ids
 
     def covers(self, goal: Goal) -> bool:
         """Whether all of the goal's items are in scope."""
-        known = self.scope.goal_ids is None or goal.goal_id in self.scope.goal_ids
-        return known and (goal.rehearsal or not self.scope.rehearsals_only)
+        return self.covers_goal(goal.goal_id) and (goal.rehearsal or not self.scope.rehearsals_only)
 
     async def sweep(self) -> None:
         await self._hand_back_expired()

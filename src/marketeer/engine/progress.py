@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from marketeer.domain.advance import advance
 from marketeer.domain.document import Document
 from marketeer.domain.errors import Conflict, StaleClaim, UsageError
 from marketeer.domain.goal import Goal
-from marketeer.domain.ledger import Call
-from marketeer.domain.outcome import Looked, Occurrence
+from marketeer.domain.outcome import Executed, Looked, Occurrence, Taker
 from marketeer.domain.review import Review
 from marketeer.domain.snapshot import Change, Snapshot, after
 from marketeer.domain.work import WorkItem
@@ -49,45 +49,18 @@ class Progress:
         *,
         documents: Sequence[Document] = (),
         reviews: Sequence[Review] = (),
+        taker: Taker | None = None,
     ) -> Change | None:
-        """Commit what follows from `occurrence`; None when nothing does.
+        """Commit what follows from `occurrence`, one step of it claimed by `taker`; None when nothing follows.
 
         Raises StaleClaim for a result that came too late and UsageError for a human's wish that cannot be met.
         """
         lock = self._locks.setdefault(goal_id, asyncio.Lock())
         async with lock:
-            change = await self._commit(goal_id, occurrence, documents, reviews)
+            change = await self._commit(goal_id, occurrence, documents, reviews, taker)
         if change is not None:
             await self.announce(change)
         return change
-
-    async def settle(
-        self,
-        goal_id: str,
-        call: Call,
-        documents: Sequence[Document],
-        occurrence_of: Callable[[Sequence[Document]], Occurrence],
-    ) -> tuple[Sequence[Document], Change | None]:
-        """Record a paid answer, and with it what follows from it if nothing stands in the way.
-
-        Returns the numbered documents, and the change for the caller to announce; None when what follows is still to be
-        applied: the goal has moved, or the claim is lost. That never keeps the answer from being recorded.
-        """
-        lock = self._locks.setdefault(goal_id, asyncio.Lock())
-        async with lock:
-            snapshot = await self.snapshot(goal_id)
-            now = self._clock.now()
-
-            def change_of(stored: Sequence[Document]) -> Change | None:
-                return advance(snapshot, occurrence_of(stored), now)
-
-            with self._forgetting(goal_id):
-                stored, change = await self._store.settle_and_commit(call, documents, change_of)
-            if change is not None:
-                self._remember(after(snapshot, change))
-            else:
-                self._forget(goal_id)
-            return stored, change
 
     async def settled(self, goal_id: str) -> None:
         """Returns when every change of the goal that was begun before is committed or refused."""
@@ -161,14 +134,22 @@ class Progress:
             self._forget(next(iter(self._known)))
 
     async def _commit(
-        self, goal_id: str, occurrence: Occurrence, documents: Sequence[Document], reviews: Sequence[Review]
+        self,
+        goal_id: str,
+        occurrence: Occurrence,
+        documents: Sequence[Document],
+        reviews: Sequence[Review],
+        taker: Taker | None,
     ) -> Change | None:
         for attempt in range(MAX_CONFLICTS):
             remembered = self._known.get(goal_id) if attempt == 0 else None
             snapshot = remembered or await self._store.snapshot(goal_id)
+            if snapshot.goal.paused and isinstance(occurrence, Executed) and occurrence.judged is not None:
+                # The step in hand is finished, and nothing after it: the review is owed.
+                occurrence, documents, reviews = replace(occurrence, judged=None), (), ()
             try:
                 with self._forgetting(goal_id):
-                    change = advance(snapshot, occurrence, self._clock.now())
+                    change = advance(snapshot, occurrence, self._clock.now(), taker=taker)
                     if change is not None:
                         await self._store.commit(change, documents=documents, reviews=reviews)
             except Conflict:

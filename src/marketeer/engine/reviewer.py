@@ -10,12 +10,11 @@ from marketeer.domain.document import Author, Document, DocumentKind, review_pat
 from marketeer.domain.errors import MissingInput
 from marketeer.domain.goal import Goal
 from marketeer.domain.markdown import parse
-from marketeer.domain.outcome import ItemRef, Reviewed
+from marketeer.domain.outcome import Judgement
 from marketeer.domain.product_context import facts_of, parse_context
 from marketeer.domain.review import Review, verdict_of
 from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.domain.task import Task
-from marketeer.domain.work import WorkItem
 from marketeer.engine.library import Library
 from marketeer.ports import Clock, Team
 
@@ -26,9 +25,13 @@ class Reviewer:
         self._team = team
         self._clock = clock
 
-    async def run(self, item: WorkItem, goal: Goal, task: Task) -> tuple[Reviewed, Document, Review]:
-        """The outcome, the review as a document and as a record, to be committed together."""
-        output = await self._library.in_force(task.output_path or "", task.output_version)
+    async def judge(
+        self, goal: Goal, task: Task, path: str | None, version: int | None
+    ) -> tuple[Judgement, Document, Review]:
+        """This version of the task's output: what was found, the review as a document and as a record, to be
+        committed together."""
+        began_at = self._clock.now()
+        output = await self._library.in_force(path or "", version)
         if output is None:
             msg = f"the output of {task.task_id!r} is gone"
             raise MissingInput(msg)
@@ -55,13 +58,13 @@ class Reviewer:
             goal_id=goal.goal_id,
             task_id=task.task_id,
         )
-        outcome = Reviewed(
-            item=ItemRef(item_id=item.work_item_id, claim=item.claim),
+        judgement = Judgement(
             findings=result.findings,
             waived=result.waived,
             asked_for=self._asked_for(output.content),
+            began_at=began_at,
         )
-        return outcome, document, review
+        return judgement, document, review
 
     async def _check(self, goal: Goal, task: Task, output: Document) -> CheckResult:
         skill = self._team.skill(task.skill)

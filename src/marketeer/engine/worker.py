@@ -10,11 +10,9 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 
-from marketeer.domain.advance import CIRCUIT_OPENS_AFTER
 from marketeer.domain.errors import (
     ApiUnavailable,
     MarketeerError,
@@ -26,16 +24,17 @@ from marketeer.domain.errors import (
 )
 from marketeer.domain.outcome import (
     Claimed,
-    Executed,
     Failed,
     FailureKind,
     HandedBack,
     ItemRef,
     Outcome,
     OverBudget,
+    Taker,
 )
+from marketeer.domain.setbacks import CIRCUIT_OPENS_AFTER
 from marketeer.domain.snapshot import Change
-from marketeer.domain.work import WorkItem, WorkKind, WorkState, work_item_id
+from marketeer.domain.work import WorkItem, WorkKind, WorkState
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.gate import Gate
 from marketeer.engine.handlers import Handled, Handlers
@@ -46,6 +45,9 @@ from marketeer.engine.progress import Progress
 from marketeer.engine.racing import race
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Store, WorkQueue
+
+ALL_KINDS = frozenset(WorkKind)
+FINISHING = frozenset({WorkKind.REVIEW})
 
 log = get_logger(__name__)
 
@@ -65,8 +67,9 @@ class WorkerOptions:
 class Worker:
     """`run()` works until `stop()`, and ends when the last item in hand is done; `cut_off()` hands those back at once.
 
-    `stopped_by` is the error that only the user can mend, once there is one; `patience` knows of a store out of reach;
-    `handed_back` are the items that were cut off and are ready for whoever works here next.
+    `covers` says whether a goal's items are this worker's to take. `stopped_by` is the error that only the user can
+    mend, once there is one; `patience` knows of a store out of reach; `handed_back` are the items that were cut off and
+    are ready for whoever works here next.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Worker:
         clock: Clock,
         api: ApiState,
         gate: Gate,
+        covers: Callable[[str], bool],
         options: WorkerOptions,
     ) -> None:
         self._store = store
@@ -88,12 +92,14 @@ class Worker:
         self._clock = clock
         self._api = api
         self._gate = gate
+        self._covers = covers
         self._options = options
         self._leases = Leases(store, clock, lease_s=options.lease_s)
         self._waiting: set[asyncio.Task[None]] = set()
         self._busy: set[asyncio.Task[None]] = set()
         # At the queue or at work.
         self._active: set[asyncio.Task[None]] = set()
+        self._in_hand: dict[asyncio.Task[None], str] = {}
         self._room = asyncio.Event()
         self._rested = asyncio.Event()
         self.stopping = asyncio.Event()
@@ -135,8 +141,9 @@ class Worker:
             self._waiting.discard(slot)
             self._busy.add(slot)
             try:
-                await self._job(item_id)
+                await self._job(slot, item_id)
             finally:
+                self._in_hand.pop(slot, None)
                 self._busy.discard(slot)
                 self._active.discard(slot)
                 self._rested.set()
@@ -169,17 +176,19 @@ class Worker:
 
     # -- one item --------------------------------------------------------------------------------------------
 
-    async def _job(self, item_id: str) -> None:
-        """An item, and what its worker was given with it: the review of what it made."""
+    async def _job(self, slot: asyncio.Task[None], item_id: str) -> None:
+        """An item, and whatever this worker takes up through it, one after another."""
         item: WorkItem | None = None
+        self._in_hand[slot] = item_id
         try:
             item = await self._claim(item_id)
             while item is not None:
+                self._in_hand[slot] = item.work_item_id
                 item = await self._work(item)
         except asyncio.CancelledError:
             # What cannot be handed back now is, when its lease ends or the next process starts.
             with contextlib.suppress(StoreUnavailable):
-                await asyncio.shield(self._let_go(item_id, item))
+                await asyncio.shield(self._let_go(slot, item))
             raise
         except UsageError as exc:
             self.stop(exc)
@@ -210,17 +219,19 @@ class Worker:
         items = change.items if change is not None else ()
         return next((i for i in items if i.state is WorkState.CLAIMED and i.owner == self._options.owner), None)
 
-    async def _let_go(self, item_id: str, item: WorkItem | None) -> None:
-        """Hand back what was cut off anywhere between its claim and the commit of its outcome."""
+    async def _let_go(self, slot: asyncio.Task[None], item: WorkItem | None) -> None:
+        """Hand back what was cut off anywhere between its claim and the commit of its outcome, which may have given
+        this slot another item."""
         if item is not None:
             await self._progress.settled(item.goal_id)
         await self._store.flush()
+        others = {item_id for other, item_id in self._in_hand.items() if other is not slot}
         for held in await self._store.claimed_items(lease_before=None):
-            same = held.work_item_id == item_id or (item is not None and item.task_id and held.task_id == item.task_id)
-            if same and held.owner == self._options.owner:
+            if held.owner == self._options.owner and held.work_item_id not in others:
                 ref = ItemRef(item_id=held.work_item_id, claim=held.claim)
-                await self._report(held, Handled(outcome=HandedBack(item=ref, reason="the process is stopping")))
-                self.handed_back.append(held.work_item_id)
+                back = Handled(outcome=HandedBack(item=ref, reason="the process is stopping"))
+                if await self._report(held, back) is not None:  # another slot may have been faster
+                    self.handed_back.append(held.work_item_id)
 
     async def _claim(self, item_id: str) -> WorkItem | None:
         item = self._progress.item(item_id)
@@ -240,6 +251,23 @@ class Worker:
         goal = await self._store.goal(item.goal_id)
         return self._gate.allows(item.priority, rehearsal=goal.rehearsal)
 
+    def _taker(self, item: WorkItem) -> Taker | None:
+        """What this worker goes on with at once: finishing goes before beginning, and a goal that is under way before
+        another that waits as urgently."""
+        if not self._may_judge():
+            return None
+        has_room = len(self._busy) <= self._gate.agents(self._options.max_parallel)
+        may_begin = has_room and self._gate.is_open and self._covers(item.goal_id)
+        waiting = self._queue.most_urgent
+        if waiting is not None and item.kind is WorkKind.PLAN:
+            waiting -= 1  # this goal has only just been planned
+        return Taker(
+            owner=self._options.owner,
+            lease_until=self._lease_end(),
+            kinds=ALL_KINDS if may_begin else FINISHING,
+            at_least=waiting,
+        )
+
     def _lease_end(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self._options.lease_s)
 
@@ -255,18 +283,17 @@ class Worker:
             await race(self._clock.sleep(RETRY_EVERY_S), self.stopping.wait())
 
     async def _report(self, item: WorkItem, handled: Handled) -> Change | None:
-        if handled.change is not None:
-            await self._progress.announce(handled.change)
-            return handled.change
         outcome = handled.outcome
         if isinstance(outcome, Failed) and item.task_id is not None and outcome.kind is not FailureKind.OUTAGE:
             before = await self._store.failures_in_a_row(item.goal_id, most=CIRCUIT_OPENS_AFTER)
             outcome = replace(outcome, failed_before=before)
-        if isinstance(outcome, Executed):
-            outcome = replace(outcome, then=self._review_of(item))
         try:
             return await self._progress.apply(
-                item.goal_id, outcome, documents=handled.documents, reviews=handled.reviews
+                item.goal_id,
+                outcome,
+                documents=handled.documents,
+                reviews=handled.reviews,
+                taker=self._taker(item),
             )
         except StaleClaim as exc:
             # What was paid for is recorded; a lost lease or an ended goal takes no result any more.
@@ -274,18 +301,14 @@ class Worker:
             await self._progress.came_late(item.goal_id)
             return None
 
-    def _review_of(self, item: WorkItem) -> Claimed | None:
-        """The claim on the review of what this item makes: finishing goes before beginning."""
-        if item.task_id is None or self.stopping.is_set() or not self._gate.lets_finish:
-            return None
-        review_id = work_item_id(item.task_id, WorkKind.REVIEW, item.generation)
-        return Claimed(item_id=review_id, owner=self._options.owner, lease_until=self._lease_end())
+    def _may_judge(self) -> bool:
+        return not self.stopping.is_set() and self._gate.lets_finish
 
     async def _handle_under_lease(self, item: WorkItem) -> Handled | None:
         """The handler's answer, or what its error comes to. None when the item is no longer ours."""
         with self._leases.holding(item) as lease:
             try:
-                return await self._handlers.handle(item, partial(self._review_of, item))
+                return await self._handlers.handle(item, self._may_judge)
             except asyncio.CancelledError:
                 if not lease.lost:
                     raise

@@ -14,6 +14,12 @@ class WorkQueue(Protocol):
         """(work item id, priority). An id that is already waiting is left where it is."""
         ...
 
+    @property
+    def most_urgent(self) -> int | None:
+        """The smallest priority that is known to wait here, as far as can be told without asking anybody; None when
+        nothing is known to."""
+        ...
+
     async def get(self) -> str:
         """The next id; waits for one."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -10,7 +10,6 @@ from typing import Protocol
 from marketeer.domain.budget import MonthBudget
 from marketeer.domain.document import Document
 from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
-from marketeer.domain.snapshot import Change
 
 
 class MoneyStore(Protocol):
@@ -27,14 +26,6 @@ class MoneyStore(Protocol):
     async def settle(self, call: Call, documents: Sequence[Document] = ()) -> Sequence[Document]:
         """Book the call (replacing an estimate), release its reservation and store its documents, in one
         transaction, whatever has become of the task. Returns the documents with their versions."""
-        ...
-
-    async def settle_and_commit(
-        self, call: Call, documents: Sequence[Document], change_of: Callable[[Sequence[Document]], Change | None]
-    ) -> tuple[Sequence[Document], Change | None]:
-        """Settle, and in the same transaction commit the change that follows, unless it conflicts: what was paid for is
-        stored in any case. `change_of` gets the numbered documents; it is pure and may be run on any thread. Returns
-        the documents and the change, None when none was committed."""
         ...
 
     async def release(self, call_id: str) -> None:

@@ -52,7 +52,6 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
     )
     executor = Executor(
         store=store,
-        progress=office.progress,
         library=library,
         ledger=ledger,
         team=office.team,
@@ -105,6 +104,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         clock=clock,
         api=api,
         gate=gate,
+        covers=outbox.covers_goal,
         options=WorkerOptions(
             owner=owner,
             max_parallel=settings.max_parallel_agents,

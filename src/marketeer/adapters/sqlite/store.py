@@ -43,7 +43,7 @@ from marketeer.domain.task import Task
 from marketeer.domain.work import Scope, WorkItem
 
 T = TypeVar("T")
-_Settled = tuple[list[Document], Change | None, Spend | None]
+_Settled = tuple[list[Document], Spend | None]
 _REVIEWS = Codec(Review)
 # As many rows as may be read or written on the event loop.
 FEW = 64
@@ -313,26 +313,17 @@ class SqliteStore(SqliteEvents):
         return refused
 
     async def settle(self, call: Call, documents: Sequence[Document] = ()) -> Sequence[Document]:
-        stored, _ = await self.settle_and_commit(call, documents, lambda _: None)
-        return stored
-
-    async def settle_and_commit(
-        self, call: Call, documents: Sequence[Document], change_of: Callable[[Sequence[Document]], Change | None]
-    ) -> tuple[Sequence[Document], Change | None]:
         def work(connection: sqlite3.Connection) -> _Settled:
             month = ledger_sql.settle(connection, call)
-            stored = [documents_sql.add(connection, document) for document in documents]
-            return stored, _commit_if_possible(connection, partial(change_of, stored)), month
+            return [documents_sql.add(connection, document) for document in documents], month
 
         def end(done: _Settled | None) -> None:
-            stored, change, month = done or (None, None, None)
+            stored, month = done or (None, None)
             self._know_month(call, month)
-            if change is not None:
-                self._forget_change(change)
             self._know_documents(stored)
 
-        stored, change, _ = await self._db.write(work, on_end=end)
-        return stored, change
+        stored, _ = await self._db.write(work, on_end=end)
+        return stored
 
     def _know_month(self, record: Call | Reservation, spend: Spend | None) -> None:
         topic = _month_topic(month_key(record.reserved_at))
@@ -418,22 +409,6 @@ class SqliteStore(SqliteEvents):
     async def mark_mirrored(self, written: Sequence[tuple[str, int]]) -> None:
         if written:
             await self._db.write(lambda c: documents_sql.mark_mirrored(c, written))
-
-
-def _commit_if_possible(connection: sqlite3.Connection, change_of: Callable[[], Change | None]) -> Change | None:
-    """The change, if it could be written; whatever is wrong with it must not cost what was written before."""
-    connection.execute("SAVEPOINT change")
-    try:
-        change = change_of()
-        if change is not None:
-            goals_sql.write_change(connection, change)
-    except sqlite3.OperationalError:
-        raise  # a full disk, say: then nothing was written
-    except Exception:  # noqa: BLE001 - whoever commits it on its own meets it again
-        change = None
-        connection.execute("ROLLBACK TO change")
-    connection.execute("RELEASE change")
-    return change
 
 
 def _document_topic(path: str) -> Hashable:

@@ -1,0 +1,232 @@
+"""What workers bring when all goes well: a step claimed, a plan, an output, a verdict on it."""
+
+from __future__ import annotations
+
+from marketeer.domain.approval import ApprovalKind, Decision
+from marketeer.domain.draft import Draft
+from marketeer.domain.errors import StaleClaim
+from marketeer.domain.follow_up import abandon, fail_goal, requeue
+from marketeer.domain.goal import GoalStatus
+from marketeer.domain.learning import learning_of_approval
+from marketeer.domain.outcome import Claimed, Executed, ItemRef, Judgement, Planned, Reviewed, Taker
+from marketeer.domain.review import Finding, Severity
+from marketeer.domain.task import MAX_REVISIONS, Task, TaskStatus
+from marketeer.domain.work import WorkItem, WorkKind, WorkState
+
+MAX_CYCLES = 50
+
+APPROVED = "approved"
+APPROVED_WITH_FINDINGS = "approved with findings"
+
+
+def held(draft: Draft, ref: ItemRef) -> WorkItem:
+    """The item, if the claim a result was made under is still the one in force."""
+    item = draft.items.get(ref.item_id)
+    if item is None or item.state is not WorkState.CLAIMED or item.claim != ref.claim:
+        msg = f"the claim on {ref.item_id!r} is no longer held: another worker has it, or the goal ended"
+        raise StaleClaim(msg)
+    return item
+
+
+def task_of(draft: Draft, item: WorkItem) -> Task:
+    return draft.tasks[item.task_id or ""]
+
+
+# -- claiming --------------------------------------------------------------------------------------------------
+
+
+def claim(draft: Draft, claimed: Claimed) -> None:
+    """Does nothing when the item cannot be claimed now: somebody was faster, or the goal stands still."""
+    item = draft.items.get(claimed.item_id)
+    if item is None or item.state is not WorkState.READY or not item.is_due(draft.now):
+        return
+    if draft.goal.status.is_final or draft.goal.paused:
+        return
+    draft.put(
+        item,
+        state=WorkState.CLAIMED,
+        claim=item.claim + 1,
+        owner=claimed.owner,
+        lease_until=claimed.lease_until,
+        attempts=item.attempts + 1,
+        claimed_at=draft.now,
+        # From here on its due times are by this clock, however far back that has gone.
+        created_at=min(item.created_at, draft.now),
+    )
+    if item.task_id is None:
+        draft.note(f"{item.kind.value}_started", item=item.work_item_id)
+        return
+    task = task_of(draft, item)
+    if item.kind is WorkKind.REVIEW:
+        draft.move(task, TaskStatus.IN_REVIEW)
+        return
+    if task.status is TaskStatus.DEFERRED:
+        task = draft.move(task, TaskStatus.QUEUED, why="due", waits_for=None, reason=None)
+    draft.move(task, TaskStatus.RUNNING, attempts=item.attempts + 1, attempted_at=task.attempted_at or draft.now)
+
+
+def take_up(draft: Draft, taker: Taker) -> None:
+    """One of the steps that this draft has made owed: the worker goes on with what it made possible."""
+    owed = [item for item in draft.new_items() if item.state is WorkState.READY and taker.takes(item)]
+    if owed:
+        first = min(owed, key=lambda item: item.queue_priority)
+        claim(draft, Claimed(item_id=first.work_item_id, owner=taker.owner, lease_until=taker.lease_until))
+
+
+# -- planning and doing --------------------------------------------------------------------------------------
+
+
+def plan(draft: Draft, planned: Planned) -> None:
+    draft.close(held(draft, planned.item))
+    plan = planned.plan
+    draft.set_goal(
+        category=plan.category,
+        pipeline=plan.pipeline,
+        priority=plan.priority,
+        phases=plan.phases,
+        barriers=plan.barriers,
+        continues_when=plan.continues_when,
+        before_you_publish=plan.before_you_publish,
+    )
+    forecast = planned.forecast
+    if forecast is not None:
+        draft.set_goal(
+            forecast_low_usd=forecast.cost.low_usd,
+            forecast_usd=forecast.cost.expected_usd,
+            forecast_high_usd=forecast.cost.high_usd,
+            forecast_s=forecast.time.expected_s,
+        )
+    draft.note(
+        "goal_planned",
+        why=plan.why,
+        category=plan.category.value,
+        pipeline=plan.pipeline,
+        tasks=len(plan.tasks),
+        phases=list(plan.phases),
+        notes=list(plan.notes),
+    )
+    if not plan.tasks:
+        fail_goal(draft, "the plan has no tasks: say more in the goal, or name a pipeline")
+        return
+    for task in plan.tasks:
+        draft.add(task, why=task.why or None)
+    for gate in plan.gates:
+        draft.ask(
+            gate.kind,
+            gate.question,
+            [(Decision.APPROVE, "start the work"), (Decision.REJECT, "cancel the goal")],
+        )
+
+
+def execute(draft: Draft, executed: Executed) -> None:
+    item = held(draft, executed.item)
+    draft.close(item)
+    task = draft.move(
+        task_of(draft, item),
+        TaskStatus.COMPLETED,
+        output_path=executed.output_path,
+        output_version=executed.output_version,
+        reason=None,
+    )
+    for warning in executed.warnings:
+        draft.note("task_warned", task_id=task.task_id, why=warning)
+    owed = draft.owe(WorkKind.REVIEW, task.task_id, task.generation, task_id=task.task_id)
+    if executed.judged is not None:
+        began_at = executed.judged.began_at
+        draft.put(owed, state=WorkState.DONE, claim=1, attempts=1, claimed_at=began_at, done_at=draft.now)
+        _judge(draft, draft.move(task, TaskStatus.IN_REVIEW), executed.judged)
+
+
+# -- reviewing -----------------------------------------------------------------------------------------------
+
+
+def review(draft: Draft, reviewed: Reviewed) -> None:
+    item = held(draft, reviewed.item)
+    draft.close(item)
+    _judge(draft, task_of(draft, item), reviewed)
+
+
+def _judge(draft: Draft, task: Task, reviewed: Reviewed | Judgement) -> None:
+    serious = [f for f in reviewed.findings if f.severity is not Severity.MINOR]
+    critical = [f for f in serious if f.severity is Severity.CRITICAL]
+    if not serious:
+        _approve(draft, task, APPROVED, reviewed.asked_for, (), reviewed.waived)
+    elif task.revision < MAX_REVISIONS:
+        _send_back(draft, task, serious)
+    elif critical:
+        _ask_about_quality(draft, task, serious, critical)
+    else:
+        _approve(draft, task, APPROVED_WITH_FINDINGS, reviewed.asked_for, tuple(serious), reviewed.waived)
+
+
+def _approve(
+    draft: Draft,
+    task: Task,
+    verdict: str,
+    asked_for: frozenset[str],
+    findings: tuple[Finding, ...],
+    waived: tuple[str, ...],
+) -> None:
+    why = "; ".join([*(f.line() for f in findings), *(f"waived: {w}" for w in waived)]) or None
+    approved = draft.move(task, TaskStatus.APPROVED, why=why, verdict=verdict, reason=None)
+    if task.revision:
+        draft.learnings.append(learning_of_approval(draft.goal, approved, findings, draft.now))
+    # Skipping one task rewires others: each is looked at as it is by then.
+    for task_id in list(draft.tasks):
+        other = draft.tasks[task_id]
+        if _hangs_on(other, task) and other.skill not in asked_for:
+            _skip(draft, other, task)
+
+
+def _hangs_on(other: Task, task: Task) -> bool:
+    """Whether `task` decides if the conditional task `other` is done at all."""
+    return other.status is TaskStatus.PENDING and other.condition == task.skill and task.task_id in other.depends_on
+
+
+def _skip(draft: Draft, task: Task, asked_of: Task) -> None:
+    """A conditional task nobody asked for. What hung on it is skipped too; what else depended on it goes on without."""
+    draft.move(task, TaskStatus.CANCELLED, reason=f"skipped: {asked_of.skill} found nothing for {task.skill} to do")
+    for task_id in list(draft.tasks):
+        other = draft.tasks[task_id]
+        if other.status is TaskStatus.PENDING and task.task_id in other.depends_on:
+            hung_on_it = _hangs_on(other, task)
+            inherited = tuple(d for d in task.depends_on if d not in other.depends_on)
+            depends_on = tuple(d for d in other.depends_on if d != task.task_id) + inherited
+            rewired = draft.edit(other, "task_rewired", why=f"{task.task_id} was skipped", depends_on=depends_on)
+            if hung_on_it:
+                _skip(draft, rewired, task)
+
+
+def _send_back(draft: Draft, task: Task, findings: list[Finding]) -> None:
+    cycles = draft.goal.cycles + (1 if task.revision else 0)
+    draft.set_goal(cycles=cycles)
+    feedback = _feedback(findings)
+    summary = f"{len(findings)} findings; first: {findings[0].line()}"
+    revised = draft.move(task, TaskStatus.REVISION, why=summary, revision=task.revision + 1, feedback=feedback)
+    requeue(draft, revised)
+    if cycles > MAX_CYCLES:
+        abandon(draft, GoalStatus.MAX_ITERATIONS, f"more than {MAX_CYCLES} revisions and re-plans")
+
+
+def _feedback(findings: list[Finding]) -> str:
+    """Findings as the next execution reads them."""
+    return "\n".join(f"- [{f.severity.value}] {f.line()}" for f in findings)
+
+
+def _ask_about_quality(draft: Draft, task: Task, serious: list[Finding], critical: list[Finding]) -> None:
+    question = (
+        f"{task.skill} still has {len(critical)} critical finding(s) after {task.revision} revisions: "
+        f"{critical[0].line()}. Ship it, have it revised, or drop it?"
+    )
+    approval = draft.ask(
+        ApprovalKind.QUALITY,
+        question,
+        [
+            (Decision.APPROVE, "accept the output as it is"),
+            (Decision.REVISE, "one more revision, with your note"),
+            (Decision.REJECT, "drop this task and what depends on it"),
+        ],
+        task_id=task.task_id,
+    )
+    feedback = _feedback(serious)
+    draft.move(task, TaskStatus.BLOCKED, reason=question, waits_for=approval.approval_id, feedback=feedback)
