@@ -42,6 +42,9 @@ def start(
         str | None,
         typer.Option(metavar="USD", envvar="MARKETEER_BUDGET", help="The most this goal may cost, in US dollars."),
     ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Only store the goal and print its id; whoever works here does it.")
+    ] = False,
     daemon: Annotated[
         bool, typer.Option("--daemon", help="No goal: work on all goals, schedules and events until stopped.")
     ] = False,
@@ -68,6 +71,12 @@ def start(
         budget_usd=budget,
         inputs=inputs or (),
     )
+    if detach:
+        _refuse_dry_run(dry_run=dry_run)
+        from marketeer.cli.detaching import store_only
+
+        # Whoever takes it up needs the key, and this process does not.
+        return run(store_only(call, submission))
     if dry_run:
         from marketeer.cli.dry_run import show_plan
 
@@ -86,6 +95,12 @@ def _refuse_beside_daemon(ctx: typer.Context, goal: str | None) -> None:
     if goal is not None or ctx.args or given:
         what = "a goal" if goal is not None or ctx.args else f"--{given[0].replace('_', '-')}"
         msg = f"--daemon takes no goal and only --workspace, not {what}; begin goals beside it with `marketeer start`"
+        raise UsageError(msg)
+
+
+def _refuse_dry_run(*, dry_run: bool) -> None:
+    if dry_run:
+        msg = "--detach stores a goal and --dry-run stores nothing; give one of them"
         raise UsageError(msg)
 
 
