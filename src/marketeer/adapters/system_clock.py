@@ -1,13 +1,19 @@
-"""The machine's clock: the one place that reads the time."""
+"""The machine's clock: the one place that reads the time, and in which zone people read it."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 # Smaller steps back are how a clock is kept right; what is due is then late by no more than this.
 STEP_S = 1.0
+ZONE_LINK = Path("/etc/localtime")
+ZONE_FILE = Path("/etc/timezone")
+ZONE_FOLDER = "zoneinfo"
 
 
 class SystemClock:
@@ -36,3 +42,35 @@ class SystemClock:
 def machine_zone() -> tzinfo:
     """The machine's own time zone."""
     return datetime.now().astimezone().tzinfo or UTC
+
+
+def machine_zone_name() -> str:
+    """The IANA name of the machine's time zone, `UTC` when it has none: from TZ, else as the system keeps it."""
+    for name in (os.environ.get("TZ", "").removeprefix(":"), _linked_zone(), _written_zone()):
+        if name and _is_zone(name):
+            return name
+    return "UTC"
+
+
+def _linked_zone() -> str:
+    """`/usr/share/zoneinfo/Europe/Berlin` is what /etc/localtime leads to on most systems."""
+    try:
+        parts = ZONE_LINK.readlink().parts
+    except OSError:
+        return ""
+    return "/".join(parts[parts.index(ZONE_FOLDER) + 1 :]) if ZONE_FOLDER in parts else ""
+
+
+def _written_zone() -> str:
+    try:
+        return ZONE_FILE.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

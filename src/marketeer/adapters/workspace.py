@@ -24,7 +24,8 @@ from marketeer.ports import Stamp
 
 DATABASE_NAME = "marketeer.db"
 LOCK_NAME = "marketeer.lock"
-IGNORED = f"{DATABASE_NAME}*\n{LOCK_NAME}\n*.tmp\n.env\n"
+SCHEDULER_MARK = "scheduler.lock"
+IGNORED = f"{DATABASE_NAME}*\n{LOCK_NAME}\n{SCHEDULER_MARK}\n*.tmp\n.env\n"
 TEMPORARY = ".tmp"
 LEFT_OVER = re.compile(rf"\..+\.\d+\.[0-9a-f]{{8}}{re.escape(TEMPORARY)}")
 LOCK_TRIES = 5
@@ -288,6 +289,23 @@ class FileWorkspace:
             holder = {}
         return holder if isinstance(holder, dict) else {}
 
+    @contextlib.asynccontextmanager
+    async def scheduler_mark(self) -> AsyncIterator[None]:
+        """Held by each process that answers slots; shared, and gone with its owner."""
+        with self._open_lock(SCHEDULER_MARK) as file:
+            await _patient_lock(file, fcntl.LOCK_SH)
+            yield
+
+    def has_scheduler(self) -> bool:
+        """Whether any process answers slots now."""
+        if not (self.root / SCHEDULER_MARK).exists():
+            return False
+        try:
+            with self._open_lock(SCHEDULER_MARK) as file:
+                return not _try_lock(file)
+        except (OSError, UsageError, StoreUnavailable):
+            return False
+
     def _busy_message(self) -> str:
         holder = self.worker() or {}
         return (
@@ -296,9 +314,9 @@ class FileWorkspace:
         )
 
     @contextlib.contextmanager
-    def _open_lock(self) -> Iterator[IO[str]]:
+    def _open_lock(self, name: str = LOCK_NAME) -> Iterator[IO[str]]:
         try:
-            file = (self.root / LOCK_NAME).open("a+")
+            file = (self.root / name).open("a+")
         except OSError as exc:
             raise self._unusable(exc) from exc
         with file:
@@ -315,18 +333,18 @@ def _leads_out(path: str) -> str:
     return f"{path!r} leads out of the workspace"
 
 
-def _try_lock(file: IO[Any]) -> bool:
+def _try_lock(file: IO[Any], kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file.fileno(), kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-async def _patient_lock(file: IO[str]) -> bool:
+async def _patient_lock(file: IO[str], kind: int = fcntl.LOCK_EX) -> bool:
     """A process that only asks who works here holds the lock for an instant: that is no reason to refuse."""
     for _ in range(LOCK_TRIES):
-        if _try_lock(file):
+        if _try_lock(file, kind):
             return True
         await asyncio.sleep(LOCK_RETRY_S)
     return False

@@ -8,7 +8,7 @@ free, pass barriers, finish the goal). What workers bring is in `steps.py` and `
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from marketeer.domain import decisions, setbacks, steps
@@ -42,11 +42,12 @@ from marketeer.domain.task import WAITS_FOR_API, WAITS_FOR_BUDGET
 from marketeer.domain.work import WorkKind
 
 
-def begin(goal: Goal, now: datetime) -> Change:
-    """A new goal and the plan it owes."""
-    draft = Draft(Snapshot(goal=goal), now)
+def begin(goal: Goal, now: datetime, *, who: str = "marketeer", delay: timedelta = timedelta()) -> Change:
+    """A new goal and the plan it owes, after the delay. `who` asked for it."""
+    draft = Draft(Snapshot(goal=goal), now, who=who)
     draft.note("goal_created", why=goal.description, goal_status=goal.status.value)
-    draft.owe(WorkKind.PLAN, goal.token, 1)
+    plan = draft.owe(WorkKind.PLAN, goal.token, 1)
+    draft.put(plan, due_at=now + delay)
     change = draft.change()
     assert change is not None  # noqa: S101 - a new goal always changes something
     return change

@@ -20,8 +20,7 @@ async def submit(
     chance when it is not given."""
     now = clock.now()
     pipeline = team.find_pipeline(submission.pipeline).name if submission.pipeline else None
-    token = token or "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_CHARS))
-    goal = new_goal(replace(submission, pipeline=pipeline), token=token, now=now)
+    goal = new_goal(replace(submission, pipeline=pipeline), token=token or new_token(), now=now)
     documents = [
         Document(
             path=tree_path(f"inputs/{name}", rehearsal=goal.rehearsal),
@@ -37,3 +36,8 @@ async def submit(
     change = await store.commit_goal_inputs(begin(goal, now), documents)
     await progress.announce(change)
     return change.goal
+
+
+def new_token() -> str:
+    """The random end of a goal's id."""
+    return "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_CHARS))

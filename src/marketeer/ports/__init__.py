@@ -10,6 +10,7 @@ from marketeer.ports.events import EventFiles, EventStore
 from marketeer.ports.goals import GoalStore
 from marketeer.ports.model import CallLost, Material, ModelClient, ModelRequest, ModelResponse, PromptBlock
 from marketeer.ports.money import MoneyStore
+from marketeer.ports.schedules import ScheduleFiles, ScheduleStore
 from marketeer.ports.state import StateStore
 from marketeer.ports.store import Store
 from marketeer.ports.team import Team
@@ -31,6 +32,8 @@ __all__ = [
     "ModelResponse",
     "MoneyStore",
     "PromptBlock",
+    "ScheduleFiles",
+    "ScheduleStore",
     "Stamp",
     "StateStore",
     "Store",

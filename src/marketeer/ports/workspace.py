@@ -43,3 +43,7 @@ class Workspace(Protocol):
     def work_lock(self, *, scope: str, is_daemon: bool = False) -> AbstractAsyncContextManager[None]:
         """The right to work on the embedded queue. Raises WorkspaceBusy with the holder's pid."""
         ...
+
+    def scheduler_mark(self) -> AbstractAsyncContextManager[None]:
+        """Held while a process answers the slots of schedules. Any number may hold it."""
+        ...

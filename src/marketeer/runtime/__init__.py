@@ -14,6 +14,7 @@ from marketeer.runtime.loading import (
     preview,
     require_idle,
     require_key_and_prices,
+    schedule_book,
     zone_of,
 )
 from marketeer.runtime.office import Office
@@ -30,5 +31,6 @@ __all__ = [
     "preview",
     "require_idle",
     "require_key_and_prices",
+    "schedule_book",
     "zone_of",
 ]

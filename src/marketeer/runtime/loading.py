@@ -9,12 +9,12 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from marketeer.adapters.system_clock import SystemClock, machine_zone
+from marketeer.adapters.system_clock import SystemClock, machine_zone, machine_zone_name
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.domain.errors import ConfigurationError, WorkspaceBusy
 from marketeer.domain.usage import Tier
 from marketeer.masking import Masking
-from marketeer.ports import Clock
+from marketeer.ports import Clock, Store
 
 if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.adapters.claude import ClaudeModel
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.domain.plan import Plan
     from marketeer.domain.routing import Routing
     from marketeer.domain.submission import Submission
+    from marketeer.engine.schedule_book import ScheduleBook
     from marketeer.settings import Settings
 
 NO_KEY = (
@@ -95,6 +96,21 @@ def load_workspace_routing(settings: Settings, team: FileTeam) -> Routing:
     routing = load_routing(overlay=overlay, names=names)
     # Cues for the built-in skills stand in routing.yaml, so their contracts need not be read here.
     return with_skill_cues(routing, [team.skill_info(name) for name in team.own_skills()])
+
+
+def schedule_book(settings: Settings, store: Store, clock: Clock, team: FileTeam) -> ScheduleBook:
+    """The schedules of the workspace, which need not have a team folder."""
+    from marketeer.adapters.team_files.schedules import FileSchedules
+    from marketeer.engine.schedule_book import ScheduleBook
+
+    return ScheduleBook(
+        store=store,
+        files=FileSchedules(settings.workspace_dir / "team", team.find_pipeline),
+        clock=clock,
+        find_pipeline=team.find_pipeline,
+        zone=settings.marketeer_timezone,
+        machine_zone=machine_zone_name,
+    )
 
 
 def zone_of(settings: Settings) -> tzinfo:

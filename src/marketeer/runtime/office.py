@@ -17,16 +17,19 @@ from marketeer.domain.outcome import BudgetLooked, CancelAsked, Decided, PauseAs
 from marketeer.domain.usage import Tier
 from marketeer.domain.work import Scope
 from marketeer.ports import Clock, ModelClient, Tracer
-from marketeer.runtime.loading import NO_KEY, claude_model, load_workspace_routing, load_workspace_team
+from marketeer.runtime.loading import NO_KEY, claude_model, load_workspace_routing, load_workspace_team, schedule_book
 
 if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.adapters.claude import ClaudeModel
     from marketeer.adapters.team_files import FileTeam
+    from marketeer.domain.firing import Circumstances
     from marketeer.domain.goal import Goal
     from marketeer.domain.routing import Routing
     from marketeer.domain.submission import Submission
     from marketeer.engine.event_bus import EventBus
     from marketeer.engine.progress import Progress
+    from marketeer.engine.schedule_book import ScheduleBook
+    from marketeer.engine.scheduler import Scheduler
     from marketeer.engine.session import Session
     from marketeer.settings import Settings
 
@@ -238,6 +241,41 @@ class Office:
             finally:
                 await self.metrics_page.flush()
             return session
+
+    # -- schedules -------------------------------------------------------------------------------------------
+
+    def schedule_book(self) -> ScheduleBook:
+        return schedule_book(self.settings, self.store, self.clock, self.team)
+
+    def scheduler(self, *, rehearsal: bool = False, look_every_s: float | None = None) -> Scheduler:
+        """Begins goals by the workspace's schedules while its `run()` runs; somebody has to work on them."""
+        from marketeer.engine.scheduler import LOOK_EVERY_S, Scheduler
+
+        return Scheduler(
+            store=self.store,
+            book=self.schedule_book(),
+            progress=self.progress,
+            doorbell=self.doorbell,
+            clock=self.clock,
+            find_pipeline=self.team.find_pipeline,
+            circumstances=lambda: self._circumstances(rehearsal=rehearsal),
+            mark=self.workspace.scheduler_mark,
+            rehearsal=rehearsal,
+            look_every_s=look_every_s or LOOK_EVERY_S,
+        )
+
+    async def _circumstances(self, *, rehearsal: bool) -> Circumstances:
+        from marketeer.engine.circumstances import look_around
+
+        if not rehearsal:
+            await self.adopt_month_cap()
+        return await look_around(
+            self.store,
+            self.clock,
+            disk=self.workspace.disk,
+            budget_level=self.budget_level,
+            rehearsal=rehearsal,
+        )
 
     def real_model(self) -> tuple[ModelClient | None, Callable[[], Awaitable[None]] | None]:
         """Who answers real goals, and what it can prepare while the plan is made."""

@@ -36,6 +36,11 @@ class FakeClock:
         """How many sleeps have not ended yet."""
         return sum(not future.done() for _, _, future in self._sleepers)
 
+    @property
+    def next_wake(self) -> float | None:
+        """The moment, by `monotonic`, at which the next sleep ends; None when nobody sleeps."""
+        return min((moment for moment, _, future in self._sleepers if not future.done()), default=None)
+
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
             await asyncio.sleep(0)
@@ -52,9 +57,9 @@ class FakeClock:
         """Nobody has gone to sleep since: move to the moment the next one wakes."""
         if sleeps != self._sleeps:
             return
-        moments = [moment for moment, _, future in self._sleepers if not future.done()]
-        if moments:
-            self.advance(min(moments) - self._elapsed_s)
+        moment = self.next_wake
+        if moment is not None:
+            self.advance(moment - self._elapsed_s)
             asyncio.get_running_loop().call_later(IDLE_S, self._jump, sleeps)
 
     def advance(self, seconds: float) -> None:

@@ -52,6 +52,10 @@ class MemoryWorkspace(FileWorkspace):
     async def work_lock(self, *, scope: str, is_daemon: bool = False) -> AsyncIterator[None]:
         yield
 
+    @asynccontextmanager
+    async def scheduler_mark(self) -> AsyncIterator[None]:
+        yield
+
 
 @asynccontextmanager
 async def in_memory_office(

@@ -18,6 +18,7 @@ from pathlib import Path
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite import metrics as metrics_sql
+from marketeer.adapters.sqlite import schedules as schedules_sql
 from marketeer.adapters.sqlite.codec import time_of, time_text
 from marketeer.adapters.sqlite.database import Database
 from marketeer.adapters.sqlite.journal import prune_entries
@@ -133,6 +134,7 @@ async def prune(
             removed = await _remove(database, _goal_steps(old, order), clock, on_files)
             versions = await database.read_long(partial(_old_versions, order=order, without=()))
             removed.add(await _remove(database, _version_steps(versions), clock, on_files))
+            removed.add(await _remove(database, await _firing_steps(database, order), clock, None))
         used_then, unused = await database.read_long(_space)
     finally:
         await database.close()
@@ -199,7 +201,24 @@ async def _looked_at(database: Database, old: Sequence[_Old], order: PruneOrder)
         count, size = await database.read_long(partial(_count_versions, path=path, below=below))
         removed.rows["documents"] += count
         text_bytes += size
+    firings = await database.read_long(partial(schedules_sql.count_old, before=_firings_before(order)))
+    removed.rows += Counter({"firings": firings} if firings else {})
     return removed, text_bytes
+
+
+def _firings_before(order: PruneOrder) -> datetime:
+    return min(order.before, order.now - schedules_sql.KEPT)
+
+
+async def _firing_steps(database: Database, order: PruneOrder) -> deque[_Step]:
+    """The answers to old slots of schedules."""
+    before = _firings_before(order)
+    old = await database.read_long(partial(schedules_sql.count_old, before=before))
+
+    def step(connection: sqlite3.Connection) -> _Removed:
+        return _Removed(rows=Counter(firings=schedules_sql.remove_old(connection, before)))
+
+    return deque([step] * -(-old // schedules_sql.AT_ONCE))
 
 
 # -- which goals -----------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from marketeer.adapters.sqlite.database import Database, data_version
 from marketeer.adapters.sqlite.events import SqliteEvents
 from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.remembered import MISSING, Remembered
+from marketeer.adapters.sqlite.schedule_store import SqliteSchedules
 from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.budget import MonthBudget, month_key
 from marketeer.domain.condition import Condition, ConditionName
@@ -53,7 +54,7 @@ _CONDITIONS_TOPIC = "conditions"
 _PUT_REVIEW = goals_sql.insert_sql("reviews", _REVIEWS.columns, verb="INSERT OR REPLACE")
 
 
-class SqliteStore(SqliteEvents):
+class SqliteStore(SqliteEvents, SqliteSchedules):
     """See ports.Store for the contract. `path` None keeps the store in memory."""
 
     def __init__(self, path: Path | None) -> None:
