@@ -9,6 +9,7 @@ import base64
 import os
 import re
 from collections.abc import Collection
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +36,8 @@ _REDIS = ("redis", "rediss", "unix")
 _POSTGRES = ("postgresql", "postgres")
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 _LEAST_KEY_BYTES = 16
+# An address may have commas in itself.
+_BETWEEN_ADDRESSES = re.compile(r"[,\s]+(?=[\w+.-]+://)")
 _URL_PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
@@ -152,7 +155,15 @@ class Settings(BaseSettings):
     )
     webhook_per_minute: int = _whole(600, "How many webhooks a minute each source may send.", 1, 1_000_000)
     notify_urls: Annotated[tuple[SecretStr, ...], NoDecode] = _setting(
-        (), "Where questions and results are announced; separate several with commas.", "addresses", secret=True
+        (),
+        "Where the daemon announces questions, failures and reviews: apprise addresses, separated with commas.",
+        "addresses such as mailtos://user:password@example.com or slack://token, separated with commas or spaces",
+        secret=True,
+    )
+    notify_quiet_hours: str | None = _setting(
+        None,
+        "When only urgent things are announced, such as 22:00-07:00, in the workspace's time zone.",
+        "two times of day such as 22:00-07:00",
     )
     otel_exporter_otlp_endpoint: str | None = _setting(
         None,
@@ -287,15 +298,23 @@ class Settings(BaseSettings):
     @field_validator("notify_urls", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        parts = _BETWEEN_ADDRESSES.split(value.strip(", ")) if isinstance(value, str) else value
         return [part for part in parts if part] if isinstance(parts, list) else parts
 
     @field_validator("notify_urls")
     @classmethod
     def _check_notify(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not all("://" in address.get_secret_value() for address in value):
+        if not all(re.fullmatch(r"[\w+.-]+://\S+", address.get_secret_value()) for address in value):
             raise ValueError
         return value
+
+    @field_validator("notify_quiet_hours")
+    @classmethod
+    def _check_quiet_hours(cls, value: str) -> str:
+        begin, _, end = value.replace(" ", "").partition("-")
+        if time.fromisoformat(begin) == time.fromisoformat(end):
+            raise ValueError
+        return f"{begin}-{end}"
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod

@@ -208,7 +208,7 @@ async def test_the_lock_of_another_process_names_it_and_dies_with_it(workspace: 
         assert json.loads((workspace.root / LOCK_NAME).read_text())["pid"] == process.pid, "it had no time to tidy up"
         assert workspace.worker() is None
         async with workspace.work_lock(scope="goal-1"):
-            assert workspace.worker() == {"pid": os.getpid(), "scope": "goal-1"}
+            assert workspace.worker() == {"pid": os.getpid(), "scope": "goal-1", "daemon": False}
     finally:
         close(process)
 

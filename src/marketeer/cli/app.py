@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("deciding", "Hold a goal, or with --all everything: nothing new is begun."),
     "unpause": ("deciding", "Let a paused goal go on, or with --all everything."),
     "budget": ("budget", "Show what was spent of the month's money and on what; raise it; export the ledger."),
+    "notify": ("notify", "Show what was announced and how, or try the channels of NOTIFY_URLS."),
     "context": ("context", "Show, check or change what is known about your product."),
     "pipelines": ("reading", "List the named plans that `start --pipeline` takes."),
     "skills": ("skills", "List, show, check or add specialists."),

@@ -1,9 +1,10 @@
-"""The budget page: `metrics/<date>-budget.md`, written anew whenever a real goal ends."""
+"""The budget page: `metrics/<date>-budget.md`, written anew whenever a real goal ends, by a daemon daily."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 
 from marketeer.domain.budget import what_runs
 from marketeer.domain.document import Author, Document, DocumentKind
@@ -26,21 +27,26 @@ class BudgetPage:
         self._writing = asyncio.Lock()
         self._is_due = False
 
+    async def close_day(self, last: datetime) -> None:
+        """The page of a day that has ended, where there is one, as it stood at its `last` moment."""
+        async with self._writing:
+            if await self._store.document(_path(last)) is not None:
+                await self._write(last)
+
     async def refresh(self) -> None:
         self._is_due = True
         async with self._writing:
             if self._is_due:
                 self._is_due = False
-                await self._write()
+                await self._write(self._clock.now())
 
-    async def _write(self) -> None:
-        now = self._clock.now()
+    async def _write(self, now: datetime) -> None:
         budget = await self._store.month_budget(f"{now:%Y-%m}")
         if budget is None:
             return
         view = await budget_view(self._store, now, usual_cap_usd=budget.base_usd)
         document = Document(
-            path=f"metrics/{now:%Y-%m-%d}-budget.md",
+            path=_path(now),
             kind=DocumentKind.METRICS,
             content=render_budget(view),
             author=Author.MACHINE,
@@ -51,6 +57,10 @@ class BudgetPage:
         if newest is None or newest.sha256 != document.sha256:
             await self._store.add_document(document)
             await self._library.mirror_missing()
+
+
+def _path(day: datetime) -> str:
+    return f"metrics/{day:%Y-%m-%d}-budget.md"
 
 
 def render_budget(view: BudgetView) -> str:

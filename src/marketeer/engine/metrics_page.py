@@ -33,22 +33,27 @@ class MetricsPage:
         if not self._writing.locked() and self._clock.monotonic() >= self._not_before:
             await self.flush()
 
+    async def close_day(self, last: datetime) -> None:
+        """The page of a day that has ended, where there is one, as it stood at its `last` moment."""
+        async with self._writing:
+            if await self._store.document(_path(last)) is not None:
+                await self._write(last)
+
     async def flush(self) -> None:
         async with self._writing:
             if not self._is_due:
                 return
             self._is_due = False
             began = self._clock.monotonic()
-            await self._write()
+            await self._write(self._clock.now())
             ended = self._clock.monotonic()
             self._not_before = ended + max(LEAST_REST_S, REST_FOR_WORK * (ended - began))
 
-    async def _write(self) -> None:
-        now = self._clock.now()
+    async def _write(self, now: datetime) -> None:
         begin = datetime.combine(now.date(), time(), tzinfo=UTC)
         metrics = await self._store.metrics(now=now, ended_from=begin, ended_before=begin + timedelta(days=1))
         document = Document(
-            path=f"metrics/{now:%Y-%m-%d}-report.md",
+            path=_path(now),
             kind=DocumentKind.METRICS,
             content="\n".join(page(metrics, now)) + "\n",
             author=Author.MACHINE,
@@ -59,6 +64,10 @@ class MetricsPage:
         if newest is None or newest.sha256 != document.sha256:
             await self._store.add_document(document)
             await self._library.mirror_missing()
+
+
+def _path(day: datetime) -> str:
+    return f"metrics/{day:%Y-%m-%d}-report.md"
 
 
 def page(metrics: Metrics, now: datetime) -> Iterator[str]:

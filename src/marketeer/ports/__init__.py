@@ -10,6 +10,7 @@ from marketeer.ports.events import EventFiles, EventStore
 from marketeer.ports.goals import GoalStore
 from marketeer.ports.model import CallLost, Material, ModelClient, ModelRequest, ModelResponse, PromptBlock
 from marketeer.ports.money import MoneyStore
+from marketeer.ports.notices import NoticeStore, Notifier, NotSent, Untold
 from marketeer.ports.schedules import ScheduleFiles, ScheduleStore
 from marketeer.ports.state import StateStore
 from marketeer.ports.store import Store
@@ -31,6 +32,9 @@ __all__ = [
     "ModelRequest",
     "ModelResponse",
     "MoneyStore",
+    "NotSent",
+    "NoticeStore",
+    "Notifier",
     "PromptBlock",
     "ScheduleFiles",
     "ScheduleStore",
@@ -39,6 +43,7 @@ __all__ = [
     "Store",
     "Team",
     "Tracer",
+    "Untold",
     "WorkQueue",
     "Workspace",
 ]

@@ -8,11 +8,12 @@ from marketeer.ports.documents import DocumentStore
 from marketeer.ports.events import EventStore
 from marketeer.ports.goals import GoalStore
 from marketeer.ports.money import MoneyStore
+from marketeer.ports.notices import NoticeStore
 from marketeer.ports.schedules import ScheduleStore
 from marketeer.ports.state import StateStore
 
 
-class Store(GoalStore, StateStore, MoneyStore, DocumentStore, EventStore, ScheduleStore, Protocol):
+class Store(GoalStore, StateStore, MoneyStore, DocumentStore, EventStore, ScheduleStore, NoticeStore, Protocol):
     """The truth. Every write is one transaction, durable when the call returns.
 
     Safe for concurrent use from one event loop, and beside other processes on the same workspace.

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.work import Scope
 from marketeer.engine.daemon import Daemon, Fault, Part, Recovery
+from marketeer.engine.daily import Daily
 from marketeer.engine.event_bus import EventBus
 from marketeer.engine.recovery import free_leases, free_reservations
 from marketeer.engine.session import Session
 from marketeer.masking import Masking
 from marketeer.runtime.crew import new_session
 from marketeer.runtime.reloading import Reloading
+from marketeer.runtime.telling import new_notify
 
 if TYPE_CHECKING:  # the office is what a daemon is made in
     from marketeer.runtime.office import Office
@@ -85,6 +87,8 @@ async def open_watch(
                 Part(name="work", run=work.run, finish=work.finish),
                 Part(name="events", run=events.run),
                 *parts,
+                Part(name="notices", run=lambda: new_notify(office).run()),
+                Part(name="daily pages", run=_daily(office).run),
                 Part(name="configuration", run=reloading.run),
             ],
             clock=office.clock,
@@ -94,6 +98,10 @@ async def open_watch(
         )
         reloading.begin_anew = daemon.reload
         yield Watch(daemon=daemon, work=work, events=events, reloading=reloading)
+
+
+def _daily(office: Office) -> Daily:
+    return Daily(budget=office.budget_page, metrics=office.metrics_page, doorbell=office.doorbell, clock=office.clock)
 
 
 def recoveries(office: Office, events: EventBus) -> Sequence[Recovery]:

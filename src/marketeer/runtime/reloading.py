@@ -73,14 +73,15 @@ def _read(workspace_dir: Path) -> tuple[Settings, FileTeam, Routing, Mapping[str
 
 
 def _digests(folder: Path) -> Mapping[str, str]:
-    """By path below the folder; what cannot be read counts as missing."""
+    """By path below the folder. Raises ConfigurationError for a file that cannot be read."""
     found: dict[str, str] = {}
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
         if path.is_file():
             try:
                 found[path.relative_to(folder.parent).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
-            except OSError:
-                continue
+            except OSError as exc:
+                msg = f"{path} cannot be read: {exc.strerror}; change its permissions or take it out of team/"
+                raise ConfigurationError(msg) from exc
     return found
 
 

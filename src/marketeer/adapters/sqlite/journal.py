@@ -86,10 +86,10 @@ def read(
         f"SELECT * FROM journal WHERE entry_id > :after {clause}ORDER BY entry_id LIMIT :limit",
         {"after": after, "goal_id": goal_id, "since": time_text(since) if since else None, "limit": limit},
     )
-    return [_entry(row) for row in rows]
+    return [entry_of(row) for row in rows]
 
 
-def _entry(row: sqlite3.Row) -> JournalEntry:
+def entry_of(row: sqlite3.Row) -> JournalEntry:
     return JournalEntry(
         entry_id=row["entry_id"],
         goal_id=row["goal_id"],

@@ -23,6 +23,7 @@ from marketeer.adapters.sqlite.codec import Codec, time_of
 from marketeer.adapters.sqlite.database import Database, data_version
 from marketeer.adapters.sqlite.events import SqliteEvents
 from marketeer.adapters.sqlite.migrate import is_current, migrate
+from marketeer.adapters.sqlite.notices import SqliteNotices
 from marketeer.adapters.sqlite.remembered import MISSING, Remembered
 from marketeer.adapters.sqlite.schedule_store import SqliteSchedules
 from marketeer.domain.approval import Approval, ApprovalStatus
@@ -54,7 +55,7 @@ _CONDITIONS_TOPIC = "conditions"
 _PUT_REVIEW = goals_sql.insert_sql("reviews", _REVIEWS.columns, verb="INSERT OR REPLACE")
 
 
-class SqliteStore(SqliteEvents, SqliteSchedules):
+class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices):
     """See ports.Store for the contract. `path` None keeps the store in memory."""
 
     def __init__(self, path: Path | None) -> None:
