@@ -17,7 +17,7 @@ from marketeer.engine.session import Session
 from marketeer.masking import Masking
 from marketeer.runtime.crew import new_session
 from marketeer.runtime.reloading import Reloading
-from marketeer.runtime.telling import new_notify
+from marketeer.runtime.telling import announce
 
 if TYPE_CHECKING:  # the office is what a daemon is made in
     from marketeer.runtime.office import Office
@@ -87,7 +87,7 @@ async def open_watch(
                 Part(name="work", run=work.run, finish=work.finish),
                 Part(name="events", run=events.run),
                 *parts,
-                Part(name="notices", run=lambda: new_notify(office).run()),
+                Part(name="notices", run=lambda: announce(office)),
                 Part(name="daily pages", run=_daily(office).run),
                 Part(name="configuration", run=reloading.run),
             ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import time
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,17 @@ def quiet_hours(settings: Settings) -> QuietHours | None:
     return QuietHours(begin=time.fromisoformat(begin), end=time.fromisoformat(end))
 
 
-def new_notify(office: Office) -> Notify:
+async def announce(office: Office) -> None:
+    """Until cancelled. Raises ConfigurationError for an address that nobody understands."""
     settings = office.settings
-    return Notify(
+    notifier = notifier_of(settings)
+    if notifier.channels:
+        await asyncio.to_thread(notifier.check)
+    notify = Notify(
         store=office.store,
         clock=office.clock,
         doorbell=office.doorbell,
-        notifier=notifier_of(settings),
+        notifier=notifier,
         options=NotifyOptions(quiet=quiet_hours(settings), zone=zone_of(settings), masked=Masking(settings.secrets())),
     )
+    await notify.run()
