@@ -253,5 +253,6 @@ def _read_json(name: str) -> Any:
         msg = f"--json-data {name!r} cannot be read ({exc.strerror or exc}); check the path"
         raise UsageError(msg) from exc
     except (ValueError, RecursionError) as exc:
-        msg = f"--json-data {name!r} is not JSON ({str(exc) or 'nested too deeply'}); correct it"
+        why = "nested too deeply" if isinstance(exc, RecursionError) else exc
+        msg = f"--json-data {name!r} is not JSON ({why}); correct it"
         raise UsageError(msg) from exc

@@ -199,11 +199,19 @@ def wrong_condition(condition: EventCondition) -> str | None:
     depth, size = measure(condition)
     if depth > MAX_CONDITION_DEPTH or size > MAX_CONDITIONS:
         return f"has more than {MAX_CONDITIONS} parts or {MAX_CONDITION_DEPTH} levels; make it simpler"
+    if _has_empty(condition):
+        return "has an `all` or `any` without parts; give it some"
     for leaf in fields_of(condition):
         for name, found in (("field", wrong_field(leaf.field)), ("value", wrong_value(leaf.operator, leaf.value))):
             if found is not None:
                 return f"has a {name} that {found}"
     return None
+
+
+def _has_empty(condition: EventCondition) -> bool:
+    if isinstance(condition, FieldCondition):
+        return False
+    return not condition.parts or any(_has_empty(part) for part in condition.parts)
 
 
 def measure(condition: EventCondition) -> tuple[int, int]:

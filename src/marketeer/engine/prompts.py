@@ -15,7 +15,7 @@ from marketeer.domain.skill import Skill
 from marketeer.domain.usage import CacheTime, token_bound
 from marketeer.ports import PromptBlock
 
-_CLOSING = re.compile(r"</(?=\s*external-content)", re.IGNORECASE)
+_TAG = re.compile(r"<(?=\s*/?\s*external-content)", re.IGNORECASE)
 _H2 = re.compile(r"^(?=## )", re.MULTILINE)
 
 
@@ -42,9 +42,9 @@ class PromptParts:
 
 
 def fence(source: str, text: str) -> str:
-    """Text from outside, as data: the fence cannot be closed from within."""
+    """Text from outside, as data: the fence cannot be closed from within, nor another one opened."""
     safe_source = " ".join(source.replace('"', "'").replace("<", "(").replace(">", ")").split())
-    return f'<external-content source="{safe_source}">\n{_CLOSING.sub("&lt;/", text)}\n</external-content>'
+    return f'<external-content source="{safe_source}">\n{_TAG.sub("&lt;", text)}\n</external-content>'
 
 
 def system_blocks(parts: PromptParts) -> tuple[PromptBlock, ...]:
