@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from marketeer.adapters.claude import ClaudeModel
 from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
-from marketeer.domain.budget import month_key
+from marketeer.domain.budget import BudgetLevel, month_key
 from marketeer.domain.errors import PermanentError
 from marketeer.domain.goal import Goal, GoalStatus, Priority
 from marketeer.domain.ledger import Refused, Reservation
@@ -277,6 +278,57 @@ async def test_a_worker_that_runs_over_the_turn_of_the_month_does_by_itself_what
         assert len(await journal_of(office, goal, "task_deferred")) == 1
         (call,) = await office.store.calls(goal.goal_id)
         assert month_key(call.reserved_at) == "2026-12"
+
+
+def clock_at(moment: datetime) -> QuickClock:
+    clock = QuickClock()
+    clock._began -= (moment - START).total_seconds() / 60
+    return clock
+
+
+# The last hour of October in Europe's summer and winter time, and of November where the clocks are ten hours behind.
+@pytest.mark.parametrize(
+    ("turn", "zone"),
+    [
+        (datetime(2026, 11, 1, tzinfo=UTC), "Europe/Berlin"),
+        (datetime(2026, 12, 1, tzinfo=UTC), "Pacific/Honolulu"),
+        (datetime(2027, 1, 1, tzinfo=UTC), "Pacific/Kiritimati"),
+    ],
+    ids=["Berlin", "Honolulu", "Kiritimati"],
+)
+async def test_a_clock_that_goes_back_over_the_turn_of_the_month_runs_what_was_deferred_once(
+    tmp_path: Path, turn: datetime, zone: str
+) -> None:
+    clerk = Clerk()
+    options: dict[str, Any] = {"budget_monthly": Decimal(10), "marketeer_timezone": zone}
+
+    def process(seconds_after_turn: float) -> AbstractAsyncContextManager[Office]:
+        return an_office(tmp_path, clerk, clock=clock_at(turn + timedelta(seconds=seconds_after_turn)), **options)
+
+    async with process(-7_200) as office:
+        await spend_before(office, "10")
+        first = await finish(office, budget_usd=RICH)
+        assert (first.status, await office.budget_level()) == (GoalStatus.WAITING, BudgetLevel.EXHAUSTED)
+        due = [item.due_at for item in (await office.store.snapshot(first.goal_id)).items if item.task_id]
+        assert due == [turn]
+    async with process(5) as office:
+        assert await office.budget_level() is BudgetLevel.NORMAL
+        assert (await again(office, first)).status is GoalStatus.COMPLETED
+    async with process(-7_000) as office:  # put back: the old month's level holds again, and nothing is done twice
+        assert await office.budget_level() is BudgetLevel.EXHAUSTED
+        second = await finish(office, budget_usd=RICH)
+        assert second.status is GoalStatus.WAITING
+        assert (await again(office, first)).status is GoalStatus.COMPLETED
+    async with process(60) as office:
+        assert (await again(office, second)).status is GoalStatus.COMPLETED
+        for goal in (first, second):
+            (call,) = await office.store.calls(goal.goal_id)
+            assert month_key(call.reserved_at) == f"{turn:%Y-%m}"
+            assert len(await journal_of(office, goal, "task_approved")) == 1
+            await check_books(office, goal)
+        levels = [e.data["level"] for e in await office.store.journal(goal_id="budget") if "level" in e.data]
+        assert levels == ["warning", "throttle", "critical", "exhausted"], "each crossing is told once"
+    assert len(clerk.seen) == 2
 
 
 @pytest.mark.parametrize(
