@@ -24,7 +24,7 @@ async def the_only_goal(site: Site) -> str:
 
 async def test_a_goal_is_stored_with_its_plan_owed_and_answered_with_its_document(tmp_path: Path) -> None:
     async with a_site(tmp_path) as site:
-        asked = GOAL | {"priority": "p0", "budget": 2.5, "inputs": [{"name": "../notes.md", "text": "We sell tea."}]}
+        asked = GOAL | {"priority": "P0", "budget": 2.5, "inputs": [{"name": "../notes.md", "text": "We sell tea."}]}
         answer = await site.post("/goals", asked)
         goal = await site.office.store.goal(await the_only_goal(site))
         assert answer.status == 201
@@ -53,13 +53,14 @@ async def test_goals_are_read_as_the_command_line_prints_them(tmp_path: Path) ->
 
 async def test_every_wrong_field_of_a_goal_is_named_and_nothing_is_stored(tmp_path: Path) -> None:
     async with a_site(tmp_path) as site:
-        wrong = {"goal": " ", "pipeline": "Nothing", "priority": "P9", "budget": -1, "category": "x", "rehearse": True}
-        answer = await site.post("/goals", wrong | {"inputs": [{"name": "a", "text": " "}]})
+        odd = {"goal": 5, "rehearse": "yes", "colour": "red", "priority": "P9", "category": "x", "budget": -1}
+        answer = await site.post("/goals", odd)
         assert answer.status == 400
-        named = {wrong["field"] for wrong in answer.document["fields"]}
-        assert named == {"goal", "pipeline", "priority", "budget", "category", "inputs"}
-        odd = await site.post("/goals", {"goal": 5, "rehearse": "yes", "colour": "red"})
-        assert {wrong["field"] for wrong in odd.document["fields"]} == {"goal", "rehearse", "colour"}
+        assert {wrong["field"] for wrong in answer.document["fields"]} == set(odd)
+        empty = {"goal": " ", "pipeline": "Nothing", "rehearse": True, "inputs": [{"name": "a", "text": "\u2003\x1c"}]}
+        answer = await site.post("/goals", empty)
+        assert answer.status == 400
+        assert {wrong["field"] for wrong in answer.document["fields"]} == {"goal", "pipeline", "inputs.0.text"}
         assert await site.office.store.goals(limit=10) == []
 
 
@@ -72,7 +73,7 @@ async def test_what_is_no_goal_is_refused(tmp_path: Path, body: bytes) -> None:
 async def test_a_real_goal_without_a_key_is_refused_naming_the_variable(tmp_path: Path) -> None:
     async with a_site(tmp_path) as site:
         answer = await site.post("/goals", GOAL | {"rehearse": False})
-        assert (answer.status, "ANTHROPIC_API_KEY" in answer.document["error"]) == (503, True)
+        assert (answer.status, "ANTHROPIC_API_KEY" in answer.document["error"]) == (409, True)
 
 
 async def test_one_idempotency_key_makes_one_goal_however_often_and_at_once_it_comes(tmp_path: Path) -> None:

@@ -21,10 +21,9 @@ async def test_anybody_may_see_the_level_and_only_the_tokens_holder_why(tmp_path
 
 async def test_a_monitor_may_ask_with_head(tmp_path: Path) -> None:
     async with a_site(tmp_path) as site:
-        reader, writer = await site.connect()
-        writer.write(request("HEAD", "/health", token=None))
-        head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
-        writer.close()
+        async with site.connection() as (reader, writer):
+            writer.write(request("HEAD", "/health", token=None))
+            head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
         assert (head.split(b"\r\n")[0], rest) == (b"HTTP/1.1 200 OK", b"")
 
 

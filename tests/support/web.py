@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from marketeer.ports import Clock
 from marketeer.runtime import Office, open_office
 from marketeer.settings import load_settings
-from marketeer.web.connections import ConnectionLimits
+from marketeer.web.bounds import Bounds
 from marketeer.web.server import WebServer
 
 TOKEN = "t0ken-of-the-tests"
@@ -46,18 +46,22 @@ class Site:
         parts = urlsplit(self.server.url)
         return parts.hostname or "", parts.port or 0
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         host, port = self.address
-        return await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def raw(self, data: bytes) -> Answer:
         """Send exactly this on a connection of its own, and read one answer."""
-        reader, writer = await self.connect()
-        try:
+        async with self.connection() as (reader, writer):
             writer.write(data)
             return await read_answer(reader)
-        finally:
-            writer.transport.abort()
 
     async def get(self, path: str, *, token: str | None = TOKEN, **headers: str) -> Answer:
         return await self.raw(request("GET", path, token=token, headers=headers))
@@ -103,12 +107,12 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
 
 @asynccontextmanager
 async def a_site(
-    folder: Path, *, clock: Clock | None = None, limits: ConnectionLimits | None = None, **settings: object
+    folder: Path, *, clock: Clock | None = None, bounds: Bounds | None = None, **settings: object
 ) -> AsyncIterator[Site]:
     """With a token, unless `webhook_token` says otherwise."""
     given = {"webhook_token": TOKEN, "webhook_port": 0, "workspace_dir": folder / "workspace"} | settings
     async with open_office(load_settings(**given), clock=clock) as office:
-        server = WebServer(office, limits=limits)
+        server = WebServer(office, bounds=bounds)
         async with asyncio.TaskGroup() as group:
             await server.listen()
             running = group.create_task(server.run(), name="web")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from copy import deepcopy
 from email.utils import format_datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
@@ -19,13 +21,15 @@ from marketeer.logs import get_logger
 from marketeer.ports import Clock
 from marketeer.runtime import Office
 from marketeer.web.auth import Keys
+from marketeer.web.bodies import Bodies
+from marketeer.web.bounds import Bounds
 from marketeer.web.callers import Callers
-from marketeer.web.goals import MOST_KEY_CHARS, GoalPages
+from marketeer.web.goals import KEY_PATTERN, GoalPages
 from marketeer.web.health import HealthPages
 from marketeer.web.limits import RateLimit
 from marketeer.web.refusal import Refusal, try_later
-from marketeer.web.schemas import EventReceipt, GoalDocument, GoalRequest, HealthDocument, Problem, StatusDocument
-from marketeer.web.webhooks import WebhookPage, event_schema
+from marketeer.web.schemas import EventReceipt, GoalDocument, HealthDocument, Problem, StatusDocument
+from marketeer.web.webhooks import EVENT_VALUE, WebhookPage
 
 log = get_logger(__name__)
 
@@ -34,7 +38,7 @@ _PROBLEMS = {
     401: "Neither the token nor a valid signature.",
     404: "There is no such goal.",
     408: "The body came too slowly.",
-    409: "The Idempotency-Key belongs to another goal.",
+    409: "Real goals cannot be worked on here (no key), or the Idempotency-Key belongs to another goal.",
     413: "The body is too large.",
     415: "The body is not uncompressed JSON in UTF-8.",
     429: "Too many from this source; Retry-After says when to go on.",
@@ -42,11 +46,11 @@ _PROBLEMS = {
 }
 
 
-def make_app(office: Office) -> ASGIApp:
+def make_app(office: Office, bounds: Bounds) -> ASGIApp:
     settings, clock = office.settings, office.clock
     token = settings.webhook_token.get_secret_value() if settings.webhook_token else None
     keys = Keys(token, settings.webhook_secrets(), clock)
-    callers = Callers(keys=keys, limit=RateLimit(settings.webhook_per_minute, clock))
+    callers = Callers(keys=keys, limit=RateLimit(settings.webhook_per_minute, clock), bodies=Bodies(bounds))
     app = FastAPI(
         title="Marketeer", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False, openapi_url=None
     )
@@ -62,10 +66,9 @@ def _add_routes(app: FastAPI, webhooks: WebhookPage, goals: GoalPages, health: H
     kept = {200: (EventReceipt, "Known already: what became of it the first time."), 202: (EventReceipt, "Kept.")}
     created = {200: (GoalDocument, "Known by its Idempotency-Key."), 201: (GoalDocument, "Stored; it is worked on.")}
     body_problems = (400, 401, 408, 413, 415, 429, 503)
-    event_body, goal_body = _body(event_schema()), _body(GoalRequest.model_json_schema(ref_template="#/$defs/{model}"))
-    _route(app, "POST", "/webhook", webhooks.receive, kept, body_problems, event_body | _SIGNED)
-    _route(app, "POST", "/goals", goals.submit, created, (*body_problems, 409), goal_body | _SIGNED | _KEYED)
-    _route(app, "GET", "/goals", goals.listing, {200: (StatusDocument, "As of now.")}, (401, 503), _TOKEN | _ALL)
+    _route(app, "POST", "/webhook", webhooks.receive, kept, body_problems, _SIGNED)
+    _route(app, "POST", "/goals", goals.submit, created, (*body_problems, 409), _SIGNED | _KEYED)
+    _route(app, "GET", "/goals", goals.listing, {200: (StatusDocument, "As of now.")}, (400, 401, 503), _TOKEN | _ALL)
     _route(
         app, "GET", "/goals/{goal_id}", goals.one, {200: (GoalDocument, "As of now.")}, (401, 404, 503), _TOKEN | _ID
     )
@@ -76,7 +79,7 @@ def _add_routes(app: FastAPI, webhooks: WebhookPage, goals: GoalPages, health: H
     _route(app, "GET", "/metrics", health.metrics, {}, (401, 503), _TOKEN | {"responses": {"200": _ok(metrics)}})
 
     async def openapi(_: Request) -> Response:
-        return JSONResponse(_document(app))
+        return JSONResponse(_document(app, await webhooks.schema(), goals.schema()))
 
     app.add_route("/openapi.json", openapi, methods=["GET"])
 
@@ -125,7 +128,7 @@ _KEYED = {
             "name": "Idempotency-Key",
             "in": "header",
             "required": False,
-            "schema": {"type": "string", "minLength": 1, "maxLength": MOST_KEY_CHARS},
+            "schema": {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
             "description": "The same key again answers with the goal it has stored the first time.",
         }
     ]
@@ -145,8 +148,12 @@ def _body(schema: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
-    document = app.openapi()
+def _document(app: FastAPI, event: dict[str, Any], goal: dict[str, Any]) -> dict[str, Any]:
+    """Made anew for whoever asks: types and pipelines are the user's own."""
+    document: dict[str, Any] = deepcopy(app.openapi())
+    document["paths"]["/webhook"]["post"] |= _body(event)
+    document["paths"]["/goals"]["post"] |= _body(goal)
+    document["components"]["schemas"] |= {"EventValue": EVENT_VALUE, **goal.pop("$defs")}
     document["components"]["securitySchemes"] = _SECURITY
     return document
 
@@ -176,8 +183,15 @@ async def _failed(_: Request, error: Exception) -> Response:
 async def _not_found(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     what = f"{request.method} {request.url.path[:200]}"
-    refusal = Refusal(error.status_code, f"{what}: {error.detail}; see /openapi.json", headers=error.headers)
+    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else None
+    refusal = Refusal(error.status_code, f"{what}: {error.detail}; see /openapi.json", headers=headers)
     return refusal.response()
+
+
+def _methods(request: Request) -> list[str]:
+    """Of all routes of this path; the framework names those of the first."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in routes for method in route.methods})
 
 
 async def _broken(_: Request, error: Exception) -> Response:

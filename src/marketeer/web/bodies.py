@@ -11,11 +11,9 @@ from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
 
+from marketeer.web.bounds import Bounds
 from marketeer.web.refusal import Refusal, try_later
 
-BODY_LIMIT_S = 10.0
-# Of all bodies that are being read at once, so that a thousand slow senders cannot fill the memory.
-HELD_BYTES = 32 * 1024 * 1024
 DEEPEST = 32
 _CHARSETS = ("utf-8", "utf8", "us-ascii")
 
@@ -23,9 +21,8 @@ _CHARSETS = ("utf-8", "utf8", "us-ascii")
 class Bodies:
     """Reads bodies, and knows how much of them lies in memory."""
 
-    def __init__(self, *, held_bytes: int = HELD_BYTES, limit_s: float = BODY_LIMIT_S) -> None:
-        self._most = held_bytes
-        self._limit_s = limit_s
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
         self._held = 0
 
     @asynccontextmanager
@@ -40,13 +37,13 @@ class Bodies:
 
     async def _fill(self, body: bytearray, request: Request, most: int) -> None:
         try:
-            async with asyncio.timeout(self._limit_s):
+            async with asyncio.timeout(self._bounds.body_s):
                 async for part in request.stream():
                     body += part
                     self._held += len(part)
                     self._check_room(len(body), most)
         except TimeoutError as exc:
-            raise Refusal(408, f"the body did not arrive within {self._limit_s:g} seconds") from exc
+            raise Refusal(408, f"the body did not arrive within {self._bounds.body_s:g} seconds") from exc
         except ClientDisconnect as exc:
             msg = "the connection ended before the body did"
             raise Refusal(400, msg) from exc
@@ -54,7 +51,7 @@ class Bodies:
     def _check_room(self, size: int, most: int) -> None:
         if size > most:
             raise too_large(most)
-        if self._held > self._most:
+        if self._held > self._bounds.held_bytes:
             msg = "too much is being sent at once; send it again in a moment"
             raise try_later(msg)
 

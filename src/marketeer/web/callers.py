@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -21,7 +21,7 @@ class Callers:
 
     keys: Keys
     limit: RateLimit
-    bodies: Bodies = field(default_factory=Bodies)
+    bodies: Bodies
 
     @asynccontextmanager
     async def body(self, request: Request, most: int) -> AsyncIterator[tuple[str | None, Any]]:

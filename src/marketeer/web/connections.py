@@ -7,7 +7,6 @@ here: a head that does not come, an answer nobody reads, and a body that goes on
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 import h11
@@ -15,12 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-HEAD_LIMIT_S = 10.0
-REQUEST_LIMIT_S = 60.0
-# A caller who was refused before its body was read gets this to finish sending and to read why; then it is cut off.
-LINGER_S = 2.0
-LINGER_BYTES = 1024 * 1024
-MOST_CONNECTIONS = 2_000
+from marketeer.web.bounds import Bounds
 
 
 class Phase(StrEnum):
@@ -31,28 +25,19 @@ class Phase(StrEnum):
     REST = "rest of a body that nobody reads"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionLimits:
-    """Seconds for each phase, and how many connections there may be."""
-
-    seconds: dict[Phase, float] = field(
-        default_factory=lambda: {Phase.HEAD: HEAD_LIMIT_S, Phase.ANSWER: REQUEST_LIMIT_S, Phase.REST: LINGER_S}
-    )
-    connections: int = MOST_CONNECTIONS
-
-
 class Connections(ServerState):
     """All of them, and in order of age those that ask for nothing: they make room when there are too many."""
 
-    def __init__(self, limits: ConnectionLimits) -> None:
+    def __init__(self, bounds: Bounds) -> None:
         super().__init__()
-        self.limits = limits
+        self.bounds = bounds
+        self.seconds = {Phase.HEAD: bounds.head_s, Phase.ANSWER: bounds.answer_s, Phase.REST: bounds.rest_s}
         self.silent: dict[Connection, None] = {}
         self.none_left = asyncio.Event()
         self.none_left.set()
 
     def make_room(self) -> None:
-        if len(self.connections) > self.limits.connections and self.silent:
+        if len(self.connections) > self.bounds.connections and self.silent:
             next(iter(self.silent)).cut()
 
 
@@ -77,7 +62,7 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._phase is Phase.REST:
             self._unread += len(data)
-            if self._unread > LINGER_BYTES:
+            if self._unread > self.server_state.bounds.rest_bytes:
                 self.cut()
                 return
         super().data_received(data)
@@ -109,7 +94,7 @@ class Connection(H11Protocol):
         self.server_state.silent.pop(self, None)
         if phase is Phase.HEAD:
             self.server_state.silent[self] = None
-        self._timer = self.loop.call_later(self.server_state.limits.seconds[phase], self.cut)
+        self._timer = self.loop.call_later(self.server_state.seconds[phase], self.cut)
 
     def _phase_now(self) -> Phase:
         # None before the first request, which uvicorn does not say

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+import re
+from decimal import Decimal
+from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from structlog.contextvars import bind_contextvars
 
-from marketeer.domain.errors import UsageError
-from marketeer.domain.goal import Category, Goal, Priority
-from marketeer.domain.submission import TOKEN_ALPHABET, Submission, check_description
+from marketeer.domain.errors import ConfigurationError, UsageError
+from marketeer.domain.goal import Goal
+from marketeer.domain.submission import TOKEN_ALPHABET, Submission
 from marketeer.engine.status_view import ALL_GOALS, SHOWN_GOALS, status_document
 from marketeer.engine.summary import goal_document
-from marketeer.given import chosen, money, text_inputs
+from marketeer.given import MONEY_DECIMALS, text_inputs
 from marketeer.runtime import Office
 from marketeer.web.callers import Callers
 from marketeer.web.refusal import Refusal
 from marketeer.web.schemas import GoalRequest
 
 BODY_BYTES = 4 * 1024 * 1024
-MOST_KEY_CHARS = 200
+MOST_SAID_CHARS = 2_000
+KEY_PATTERN = r"[!-~]{1,200}"
 # So many that no two keys ever share one.
 KEYED_TOKEN_CHARS = 16
-
-T = TypeVar("T")
 
 
 class GoalPages:
@@ -40,11 +40,10 @@ class GoalPages:
 
     async def submit(self, request: Request) -> Response:
         async with self._callers.body(request, BODY_BYTES) as (caller, found):
-            submission = self._submission(_checked(found))
+            submission = self._submission(found)
         bind_contextvars(caller=caller or "token")
         self._callers.limit.take(caller or "goals")
-        if not submission.rehearsal:
-            await asyncio.to_thread(self._office.require_model, rehearsal=False)
+        await self._require_model(submission)
         key = request.headers.get("idempotency-key")
         if key is None:
             return await self._created(await self._office.submit(submission), new=True)
@@ -56,10 +55,21 @@ class GoalPages:
             raise Refusal(409, f"Idempotency-Key was used for another goal, {known.goal_id!r}; give each goal its own")
         return await self._created(goal, new=known is None)
 
+    async def _require_model(self, submission: Submission) -> None:
+        """A real goal that nobody could work on is refused, as `start` refuses it. Raises Refusal."""
+        try:
+            await asyncio.to_thread(self._office.require_model, rehearsal=submission.rehearsal)
+        except ConfigurationError as exc:
+            raise Refusal(409, str(exc)) from exc
+
     async def listing(self, request: Request) -> Response:
         """`marketeer status --json`; with `?all=true` as with `--all`."""
         self._callers.keys.require_token(request.headers)
-        limit = ALL_GOALS if request.query_params.get("all", "").lower() in ("1", "true") else SHOWN_GOALS
+        wanted = request.query_params.get("all", "false")
+        if wanted not in ("true", "false"):
+            problem = "must be true or false"
+            raise Refusal(400, f"all {problem}", fields=[("all", problem)])
+        limit = ALL_GOALS if wanted == "true" else SHOWN_GOALS
         document = await status_document(
             self._office.store,
             self._office.clock,
@@ -90,54 +100,51 @@ class GoalPages:
         except UsageError:
             return None
 
-    def _submission(self, body: GoalRequest) -> Submission:
+    def _submission(self, found: object) -> Submission:
         """Raises Refusal naming every field that cannot be."""
-        wrong: dict[str, str] = {}
-
-        def checked(field: str, given: object, check: Callable[[], T]) -> T | None:
-            try:
-                return check() if given is not None else None
-            except UsageError as exc:
-                wrong[field] = str(exc)
-                return None
-
-        pipeline = checked("pipeline", body.pipeline, lambda: self._office.team.find_pipeline(body.pipeline or "").name)
-        words = body.goal if body.goal is not None or body.pipeline is None else f"Run {pipeline}"
-        submission = Submission(
-            description=checked("goal", "", lambda: check_description(words or "")) or "",
+        try:
+            body = GoalRequest.model_validate(found, context=self._pipelines())
+        except ValidationError as exc:
+            raise _wrong_fields(exc) from exc
+        pipeline = self._office.team.find_pipeline(body.pipeline).name if body.pipeline is not None else None
+        return Submission(
+            description=body.goal or f"Run {pipeline}",
             rehearsal=body.rehearse,
             pipeline=pipeline,
-            category=checked("category", body.category, lambda: chosen(Category, body.category or "", "category")),
-            priority=checked("priority", body.priority, lambda: chosen(Priority, body.priority or "", "priority")),
-            budget_usd=checked("budget", body.budget, lambda: money(str(body.budget), "budget")),
-            inputs=checked("inputs", body.inputs, lambda: text_inputs([(i.name, i.text) for i in body.inputs])) or (),
+            category=body.category,
+            priority=body.priority,
+            # a number in JSON is no exact one, and the store counts micro-dollars
+            budget_usd=round(Decimal(body.budget), MONEY_DECIMALS) if body.budget is not None else None,
+            inputs=text_inputs([(each.name, each.text) for each in body.inputs]),
         )
-        if wrong:
-            raise _wrong_fields(wrong)
-        return submission
+
+    def schema(self) -> dict[str, Any]:
+        """The body, for the OpenAPI document: with the pipelines that there are."""
+        schema = GoalRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+        schema["properties"]["pipeline"]["enum"] = [None, *self._pipelines()]
+        schema["anyOf"] = [
+            {"required": [name], "properties": {name: {"type": "string"}}} for name in ("goal", "pipeline")
+        ]
+        return schema
+
+    def _pipelines(self) -> list[str]:
+        return [name for pipeline in self._office.team.pipelines() for name in (pipeline.name, *pipeline.aliases)]
 
 
-def _checked(found: object) -> GoalRequest:
-    try:
-        return GoalRequest.model_validate(found)
-    except ValidationError as exc:
-        wrong: dict[str, str] = {}
-        for error in exc.errors(include_url=False, include_context=False, include_input=False):
-            place = ".".join(str(part)[:100] for part in error["loc"] if part not in ("float", "int", "str"))
-            wrong.setdefault(place or "body", error["msg"])
-        raise _wrong_fields(wrong) from exc
-
-
-def _wrong_fields(wrong: Mapping[str, str]) -> Refusal:
-    return Refusal(400, "; ".join(f"{name}: {what}" for name, what in wrong.items())[:2000], fields=[*wrong.items()])
+def _wrong_fields(error: ValidationError) -> Refusal:
+    wrong: dict[str, str] = {}
+    for one in error.errors(include_url=False, include_context=False, include_input=False):
+        wrong.setdefault(".".join(str(part)[:100] for part in one["loc"]) or "body", one["msg"])
+    said = "; ".join(f"{name}: {what}" for name, what in wrong.items())
+    return Refusal(400, said[:MOST_SAID_CHARS], fields=[*wrong.items()])
 
 
 def _token_of(key: str) -> str:
     """The end of the goal's id follows from the key, so the goal itself is the memory of it."""
-    if not key.strip() or len(key) > MOST_KEY_CHARS:
-        msg = f"Idempotency-Key must have 1 to {MOST_KEY_CHARS} characters"
+    if not re.fullmatch(KEY_PATTERN, key):
+        msg = "Idempotency-Key must have 1 to 200 printable ASCII characters and no space"
         raise Refusal(400, msg, fields=[("Idempotency-Key", msg)])
-    number = int.from_bytes(hashlib.sha256(key.encode("latin-1", "replace")).digest(), "big")
+    number = int.from_bytes(hashlib.sha256(key.encode()).digest(), "big")
     letters = []
     for _ in range(KEYED_TOKEN_CHARS):
         number, letter = divmod(number, len(TOKEN_ALPHABET))

@@ -7,6 +7,9 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
+# Nobody reads more, and a body can hold a hundred thousand.
+MOST_FIELDS = 50
+
 
 class Refusal(Exception):
     """Ends a request. `fields` are (field, what is wrong with it), whatever there is."""
@@ -29,7 +32,7 @@ class Refusal(Exception):
     def response(self) -> JSONResponse:
         content: dict[str, Any] = {"error": str(self), **self.more}
         if self.fields:
-            content["fields"] = [{"field": field, "problem": problem} for field, problem in self.fields]
+            content["fields"] = [{"field": field, "problem": problem} for field, problem in self.fields[:MOST_FIELDS]]
         return JSONResponse(content, status_code=self.status, headers=self.headers)
 
 

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from marketeer.logs import get_logger
 from marketeer.runtime import Office
 from marketeer.web.address import cannot_listen, check_address, url_of
+from marketeer.web.bounds import Bounds
 
 if TYPE_CHECKING:  # the web stack takes most of a second
-    from marketeer.web.connections import Connection, ConnectionLimits, Connections
+    from marketeer.web.connections import Connection, Connections
 
 BACKLOG = 2048
 GRACE_S = 5.0
@@ -26,9 +29,9 @@ log = get_logger(__name__)
 class WebServer:
     """Webhooks, goals, health and metrics of one office. May run again after it has stopped."""
 
-    def __init__(self, office: Office, *, limits: ConnectionLimits | None = None, grace_s: float = GRACE_S) -> None:
+    def __init__(self, office: Office, *, bounds: Bounds | None = None, grace_s: float = GRACE_S) -> None:
         self._office = office
-        self._limits = limits
+        self._bounds = bounds or Bounds()
         self._grace_s = grace_s
         self._listener: asyncio.Server | None = None
         self._connections: Connections | None = None
@@ -48,7 +51,7 @@ class WebServer:
         check_address(settings)
         if self._listener is not None:
             return self.url
-        factory, self._connections = await asyncio.to_thread(_load, self._office, self._limits)
+        factory, self._connections = await asyncio.to_thread(_load, self._office, self._bounds)
         host, port = settings.webhook_host.strip("[]"), settings.webhook_port
         loop = asyncio.get_running_loop()
         try:
@@ -92,14 +95,14 @@ class WebServer:
         self._asked_to_stop.clear()
 
 
-def _load(office: Office, limits: ConnectionLimits | None) -> tuple[Callable[[], Connection], Connections]:
+def _load(office: Office, bounds: Bounds) -> tuple[Callable[[], Connection], Connections]:
     from uvicorn.config import Config
 
     from marketeer.web.app import make_app
-    from marketeer.web.connections import Connection, ConnectionLimits, Connections
+    from marketeer.web.connections import Connection, Connections
 
     config = Config(
-        make_app(office),
+        make_app(office, bounds),
         http="h11",
         ws="none",
         lifespan="off",
@@ -113,5 +116,11 @@ def _load(office: Office, limits: ConnectionLimits | None) -> tuple[Callable[[],
         date_header=False,
     )
     config.load()
-    connections = Connections(limits or ConnectionLimits())
+    connections = Connections(replace(bounds, connections=min(bounds.connections, _open_files() // 2)))
     return lambda: Connection(config, connections), connections
+
+
+def _open_files() -> int:
+    """How many this process may have. Half are for connections: database and workspace need some, too."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else 2**31

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from structlog.contextvars import bind_contextvars
 
-from marketeer.domain.event import EventRefused
+from marketeer.domain.event import (
+    MAX_DATA_BYTES,
+    MAX_DEPTH,
+    MAX_KEY_CHARS,
+    MAX_NAME_CHARS,
+    MAX_NUMBER,
+    EventRefused,
+    read_event,
+)
 from marketeer.domain.event_effect import Receipt, receipt_document
 from marketeer.engine.event_bus import EventBus
 from marketeer.web.callers import Callers
 from marketeer.web.refusal import Refusal
+from marketeer.web.schemas import NO_NUL
 
 BODY_BYTES = 256 * 1024
 MOST_SAID_CHARS = 2_000
+NAME = r"[!-~]([ -~]*[!-~])?"
 
 
 class WebhookPage:
@@ -35,12 +47,33 @@ class WebhookPage:
         content = receipt_document(receipt) | {"differs": receipt.differs}
         return JSONResponse(content, status_code=200 if receipt.duplicate else 202)
 
+    async def schema(self) -> dict[str, Any]:
+        """The body, for the OpenAPI document: with the types that there are."""
+        return event_schema((await self._bus.rules()).types)
+
     async def _accept(self, found: Any) -> Receipt:
+        odd = _odd_names(found)
         try:
+            if odd:
+                # for whatever else is wrong
+                read_event(found, types=(await self._bus.rules()).types)
+                raise _wrong_fields(odd)
             return await self._bus.receive(found)
         except EventRefused as exc:
             more = {"valid_types": list(exc.valid_types)}
-            raise Refusal(400, str(exc)[:MOST_SAID_CHARS], fields=[*exc.fields.items()], more=more) from exc
+            raise _wrong_fields({**odd, **exc.fields}, more) from exc
+
+
+def _odd_names(found: Any) -> dict[str, str]:
+    """Over the wire names are plain, so that OpenAPI can say what they may be."""
+    names = {name: found.get(name) for name in ("id", "source")} if isinstance(found, dict) else {}
+    problem = "has characters other than printable ASCII, or space around it"
+    return {name: problem for name, text in names.items() if isinstance(text, str) and not re.fullmatch(NAME, text)}
+
+
+def _wrong_fields(wrong: Mapping[str, str], more: Mapping[str, Any] | None = None) -> Refusal:
+    said = "; ".join(f"{name} {what}" for name, what in wrong.items())
+    return Refusal(400, said[:MOST_SAID_CHARS], fields=[*wrong.items()], more=more)
 
 
 def _signed_by(signer: str, found: Any, request: Request) -> Any:
@@ -54,18 +87,37 @@ def _signed_by(signer: str, found: Any, request: Request) -> Any:
     return {"id": request.headers["webhook-id"], "source": signer, **found}
 
 
-def event_schema() -> dict[str, Any]:
-    """The body, for the OpenAPI document."""
-    text = {"type": "string", "minLength": 1, "maxLength": 200}
+def event_schema(types: Collection[str]) -> dict[str, Any]:
+    text = {"type": "string", "maxLength": MAX_NAME_CHARS}
     return {
         "type": "object",
         "required": ["id", "type", "timestamp", "source", "data"],
         "additionalProperties": False,
         "properties": {
-            "id": {**text, "description": "The same each time this event is sent: it takes effect once."},
-            "type": {**text, "description": "Such as traffic_drop; `marketeer events types` lists them."},
+            "id": {**text, "pattern": f"^{NAME}$", "description": "It takes effect once, however often it comes."},
+            "type": {"enum": list(types)},
             "timestamp": {"type": "string", "format": "date-time"},
-            "source": {**text, "description": "Who says so."},
-            "data": {"type": "object", "description": 'Such as {"percentageDrop": 25}.'},
+            "source": {**text, "pattern": f"^{NAME}$", "description": "Who says so; signed events need not."},
+            "data": {
+                "type": "object",
+                "propertyNames": {"maxLength": MAX_KEY_CHARS, "pattern": NO_NUL},
+                "additionalProperties": {"$ref": "#/components/schemas/EventValue"},
+                "description": f"At most {MAX_DEPTH} levels and {MAX_DATA_BYTES // 1024} KiB.",
+            },
         },
     }
+
+
+EVENT_VALUE = {
+    "anyOf": [
+        {"type": ["null", "boolean"]},
+        {"type": "string", "pattern": NO_NUL},
+        {"type": "number", "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER},
+        {"type": "array", "items": {"$ref": "#/components/schemas/EventValue"}},
+        {
+            "type": "object",
+            "propertyNames": {"maxLength": MAX_KEY_CHARS, "pattern": NO_NUL},
+            "additionalProperties": {"$ref": "#/components/schemas/EventValue"},
+        },
+    ]
+}
