@@ -11,6 +11,8 @@ import time
 
 SLOW_S = 0.025
 CAREFUL_S = 5.0
+# What the kernel has counted is asked for no oftener than this: asking costs as much as the work that is watched.
+COUNT_EVERY_S = 0.05
 # Only Linux counts for each thread.
 _WHO = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
@@ -21,12 +23,14 @@ class Caution:
     def __init__(self) -> None:
         self._until = 0.0
         self._disk_reads = 0
+        self._counted_at = float("-inf")
 
     def here(self, now: float) -> bool:
         """Whether it may be done on the event loop. `now` is monotonic seconds."""
         if now < self._until:
             return False
-        self._disk_reads = _disk_reads()
+        if now - self._counted_at >= COUNT_EVERY_S:
+            self._disk_reads, self._counted_at = _disk_reads(), now
         return True
 
     def took(self, began: float) -> None:

@@ -118,12 +118,38 @@ def configure_logs(level: str, fmt: str | None, secrets: Sequence[str], *, quiet
     _route_through_stdlib()
 
 
-def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger of ours: pass `__name__`. Quiet below warning until `configure_logs` has been called."""
+class Logger:
+    """A logger of ours. What nobody wants to read costs next to nothing: the level is looked at first."""
+
+    def __init__(self, name: str) -> None:
+        self._stdlib = logging.getLogger(name)
+        self._logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+
+    def debug(self, event: str, **fields: object) -> None:
+        if self._stdlib.isEnabledFor(logging.DEBUG):
+            self._logger.debug(event, **fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        if self._stdlib.isEnabledFor(logging.INFO):
+            self._logger.info(event, **fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        self._logger.warning(event, **fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        self._logger.error(event, **fields)
+
+    def exception(self, event: str, **fields: object) -> None:
+        """With the traceback of the error that is being handled."""
+        self._logger.exception(event, **fields)  # noqa: LOG004 - its callers are the handlers
+
+
+def get_logger(name: str) -> Logger:
+    """Pass `__name__`. Quiet below warning until `configure_logs` has been called."""
     if not structlog.is_configured():
         # structlog's own default prints to stdout, which belongs to --json
         _route_through_stdlib()
-    return structlog.stdlib.get_logger(name)
+    return Logger(name)
 
 
 def _route_through_stdlib() -> None:

@@ -27,7 +27,7 @@ class BudgetLevel(StrEnum):
     @property
     def rank(self) -> int:
         """Rises with what is spent."""
-        return list(BudgetLevel).index(self)
+        return _RANK[self]
 
     @property
     def from_share(self) -> Decimal:
@@ -42,6 +42,8 @@ _FROM = {
     BudgetLevel.CRITICAL: Decimal("0.95"),
     BudgetLevel.EXHAUSTED: Decimal("1.00"),
 }
+_RANK = {level: rank for rank, level in enumerate(_FROM)}
+_DOWNWARDS = tuple(reversed(_FROM.items()))
 _RUNS = {
     BudgetLevel.NORMAL: frozenset(Priority),
     BudgetLevel.WARNING: frozenset({Priority.P0, Priority.P1, Priority.P2}),
@@ -59,7 +61,7 @@ _EVENTS = {
 
 def budget_level(*, settled_usd: Decimal, cap_usd: Decimal) -> BudgetLevel:
     """The level at this settled spend. A cap of 0 is exhausted: nothing may be spent."""
-    return next(level for level in reversed(BudgetLevel) if settled_usd >= cap_usd * level.from_share)
+    return next(level for level, share in _DOWNWARDS if settled_usd >= cap_usd * share)
 
 
 def tier_at(level: BudgetLevel, wanted: Tier) -> Tier:
@@ -109,6 +111,8 @@ class MonthBudget:
 def crossed(budget: MonthBudget, settled_usd: Decimal) -> Sequence[BudgetLevel]:
     """The levels reached that the journal does not know of yet, lowest first."""
     reached = budget.level(settled_usd)
+    if reached is budget.announced:
+        return ()
     return [level for level in BudgetLevel if budget.announced.rank < level.rank <= reached.rank]
 
 
@@ -145,7 +149,8 @@ def cap_entry(before: MonthBudget | None, after: MonthBudget, *, who: str, now: 
 
 def month_key(at: datetime) -> str:
     """The UTC calendar month a call belongs to, `2026-11`."""
-    return f"{at.astimezone(UTC):%Y-%m}"
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return f"{utc.year:04}-{utc.month:02}"
 
 
 def next_month(now: datetime) -> datetime:

@@ -40,6 +40,8 @@ class Library:
         # What each file was when it was last read: an unchanged one is not read again.
         self._stamps: dict[str, Stamp] = {}
         self._digests: dict[str, str] = {}
+        # First versions that met a file nobody expected.
+        self._met: set[str] = set()
         self.warnings: list[str] = []
 
     async def in_force(self, path: str, version: int | None = None) -> Document | None:
@@ -136,8 +138,9 @@ class Library:
         over: list[Stamp | None] = []
         done = []
         for path, version in pending:
-            stamp = await self.refresh(path)
-            if await self._is_humans(path):
+            is_new = self._is_new(path, version)
+            stamp = None if is_new else await self.refresh(path)
+            if not is_new and await self._is_humans(path):
                 log.info("mirror_skipped", path=path, version=version)
                 done.append((path, version))
                 continue
@@ -145,13 +148,23 @@ class Library:
             if document is not None:
                 files.append((path, document.content.encode()))
                 over.append(stamp)
-        versions = dict(pending)
+        versions, unexpected = dict(pending), list[tuple[str, int]]()
         for (path, content), stamp in zip(files, await self._workspace.write_many(files, over=over), strict=True):
             if stamp is None:
-                continue  # a person was faster: their edit is taken in before the next try
+                # A person was faster, or an earlier process wrote it: it is looked at before the next try.
+                if self._is_new(path, versions[path]):
+                    unexpected.append((path, versions[path]))
+                continue
             self._stamps[path], self._digests[path] = stamp, hashlib.sha256(content).hexdigest()
             done.append((path, versions[path]))
         await self._store.mark_mirrored(done)
+        if unexpected:
+            self._met.update(path for path, _ in unexpected)
+            await self._mirror(unexpected)
+
+    def _is_new(self, path: str, version: int) -> bool:
+        """Whether there should be no file yet: then writing it finds out, and nobody need look before."""
+        return version == 1 and path not in self._stamps and path not in self._met
 
     async def restore(self, path: str) -> None:
         """Take in an edit, or rewrite a file that is missing or torn."""

@@ -7,21 +7,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from marketeer.adapters.sqlite.codec import Codec
-from marketeer.adapters.sqlite.goals import insert_sql
 from marketeer.domain.document import Document
 from marketeer.domain.work import WorkItem
 
 _DOCUMENTS = Codec(Document)
-_INSERT = insert_sql("documents", (*_DOCUMENTS.columns, "sha256"))
+_COLUMNS = tuple(name for name in _DOCUMENTS.columns if name != "version")
+_INSERT = (
+    f"INSERT INTO documents (version, {', '.join(_COLUMNS)}, sha256)"
+    f" SELECT coalesce(max(version), 0) + 1, {', '.join('?' * (len(_COLUMNS) + 1))} FROM documents WHERE path = ?"
+    " RETURNING version"
+)
+_VERSION_AT = _DOCUMENTS.columns.index("version")
 
 
 def add(connection: sqlite3.Connection, document: Document) -> Document:
-    (newest,) = connection.execute(
-        "SELECT coalesce(max(version), 0) FROM documents WHERE path = ?", (document.path,)
-    ).fetchone()
-    numbered = replace(document, version=newest + 1)
-    connection.execute(_INSERT, (*_DOCUMENTS.values(numbered), numbered.sha256))
-    return numbered
+    values = list(_DOCUMENTS.values(document))
+    del values[_VERSION_AT]
+    ((version,),) = connection.execute(_INSERT, (*values, document.sha256, document.path)).fetchall()
+    return replace(document, version=version)
 
 
 def find(connection: sqlite3.Connection, path: str, version: int | None) -> Document | None:

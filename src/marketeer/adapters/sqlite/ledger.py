@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from marketeer.adapters.sqlite import caps
-from marketeer.adapters.sqlite.codec import Codec, micros
+from marketeer.adapters.sqlite.codec import Codec, dollars, micros, time_text
 from marketeer.adapters.sqlite.goals import insert_sql
-from marketeer.adapters.sqlite.spending import SUMS, load_spend, spend_of
+from marketeer.adapters.sqlite.spending import SUMS, spend_of
 from marketeer.domain.budget import TASK_CAP_USD, MonthBudget, month_key, runs_at
 from marketeer.domain.ledger import Call, Refused, Reservation, Spend, estimate
 from marketeer.domain.usage import Usage
 
 _ADD_SUMS = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+_SUMMED = attrgetter(*SUMS)
 _MARKS = ", ".join("?" * (3 + len(SUMS)))
 _ADD = {
     rows: f"INSERT INTO spend (scope, key, goal_id, {', '.join(SUMS)}) VALUES {', '.join([f'({_MARKS})'] * rows)}"
     f" ON CONFLICT (scope, key) DO UPDATE SET {_ADD_SUMS} RETURNING *"
     for rows in range(1, 9)
 }
+# The key of a sum, and its goal.
+_Scope = tuple[str, str, str | None]
 _CALLS = Codec(Call, skip=("usage",))
 _USAGE = Codec(Usage)
 _RESERVATIONS = Codec(Reservation)
+_NEW_CALL = insert_sql("calls", (*_CALLS.columns, *_USAGE.columns), verb="INSERT OR IGNORE")
 _PUT_CALL = insert_sql("calls", (*_CALLS.columns, *_USAGE.columns), verb="INSERT OR REPLACE")
 _PUT_RESERVATION = insert_sql("reservations", _RESERVATIONS.columns)
-_OWN_CAPS = (
-    "SELECT (SELECT budget_microusd FROM goals WHERE goal_id = ?),"
-    " (SELECT budget_microusd FROM tasks WHERE task_id = ?)"
-)
+# What is spent and held of each sum that a reservation counts in, and what its goal and task may spend by themselves.
+_STANDING = """
+    SELECT m.settled_microusd, m.reserved_microusd, g.settled_microusd, g.reserved_microusd,
+        t.settled_microusd, t.reserved_microusd, goals.budget_microusd, tasks.budget_microusd
+    FROM (SELECT 1)
+    LEFT JOIN spend m ON m.scope = 'month' AND m.key = :month
+    LEFT JOIN spend g ON g.scope = 'goal' AND g.key = :goal
+    LEFT JOIN spend t ON t.scope = 'task' AND t.key = :task
+    LEFT JOIN goals ON goals.goal_id = :goal
+    LEFT JOIN tasks ON tasks.task_id = :task
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +61,6 @@ class _Sums:
     saved_microusd: int = 0
     latency_s: float = 0.0
 
-    def values(self, names: Iterable[str]) -> list[Any]:
-        return [getattr(self, name) for name in names]
-
 
 def reserve(connection: sqlite3.Connection, reservation: Reservation) -> tuple[Refused | None, Spend | None]:
     """What refuses it, if anything does, and the month's sums afterwards where they changed."""
@@ -58,28 +68,30 @@ def reserve(connection: sqlite3.Connection, reservation: Reservation) -> tuple[R
     if refused is not None:
         return refused, None
     connection.execute(_PUT_RESERVATION, _RESERVATIONS.values(reservation))
-    return None, _add(connection, _scopes(reservation), _Sums(reserved_microusd=micros(reservation.amount_usd)))
+    return None, _add(connection, _scopes_of(reservation), _Sums(reserved_microusd=micros(reservation.amount_usd)))
 
 
 def _refusal(connection: sqlite3.Connection, wanted: Reservation) -> Refused | None:
     month = month_key(wanted.reserved_at)
     # Nobody has said what may be spent: nothing may.
     budget = caps.month_budget(connection, month) or MonthBudget(month=month, base_usd=Decimal(0))
-    spend = load_spend(connection, "month", month)
-    level = budget.level(spend.settled_usd)
+    keys = {"month": month, "goal": wanted.goal_id, "task": wanted.task_id}
+    *sums, goal_cap, task_cap = connection.execute(_STANDING, keys).fetchone()
+    of_month, of_goal, of_task = (
+        Spend(settled_usd=dollars(settled or 0), reserved_usd=dollars(held or 0))
+        for settled, held in zip(sums[::2], sums[1::2], strict=True)
+    )
+    level = budget.level(of_month.settled_usd)
     if not runs_at(level, wanted.priority):
-        return _refused("month", budget.cap_usd, spend, level=level)
-    goal_cap, task_cap = connection.execute(_OWN_CAPS, (wanted.goal_id, wanted.task_id)).fetchone()
+        return _refused("month", budget.cap_usd, of_month, level=level)
     checks = [
-        ("month", month, budget.cap_usd),
-        ("goal", wanted.goal_id, budget.goal_cap_usd if goal_cap is None else caps.usd(goal_cap)),
-        ("task", wanted.task_id, TASK_CAP_USD if task_cap is None else caps.usd(task_cap)),
+        ("month", of_month, budget.cap_usd),
+        ("goal", of_goal, budget.goal_cap_usd if goal_cap is None else dollars(goal_cap)),
+        ("task", of_task, TASK_CAP_USD if task_cap is None else dollars(task_cap)),
     ]
-    for scope, key, cap in checks:
-        if key is None:
-            continue
-        spend = spend if scope == "month" else load_spend(connection, scope, key)
-        if spend.settled_usd + spend.reserved_usd + wanted.amount_usd > cap:
+    for scope, spend, cap in checks:
+        of_any = scope != "task" or wanted.task_id is not None
+        if of_any and spend.settled_usd + spend.reserved_usd + wanted.amount_usd > cap:
             return _refused(scope, cap, spend)
     return None
 
@@ -94,14 +106,16 @@ def settle(connection: sqlite3.Connection, call: Call) -> Spend | None:
     """Book a call, once: the same call id replaces what was booked for it before (an estimate). The month's sums
     afterwards, where it counts in them."""
     held = _take_reservation(connection, call.call_id)
-    booked = load_call(connection, call.call_id)
-    if booked is not None:
-        _book(connection, booked, sign=-1)
-    connection.execute(_PUT_CALL, (*_CALLS.values(call), *_USAGE.values(call.usage)))
-    same = held is not None and list(_scopes(held)) == list(_scopes(call))
+    row = (*_CALLS.values(call), *_USAGE.values(call.usage))
+    if connection.execute(_NEW_CALL, row).rowcount == 0:
+        booked = load_call(connection, call.call_id)
+        if booked is not None:
+            _book(connection, booked, sign=-1)
+        connection.execute(_PUT_CALL, row)
+    same = held is not None and held.scopes == _scopes_of(call)
     if held is not None and not same:
-        _add(connection, _scopes(held), _Sums(reserved_microusd=-micros(held.amount_usd)))
-    month = _book(connection, call, sign=1, reserved=-micros(held.amount_usd) if held is not None and same else 0)
+        _add(connection, held.scopes, _Sums(reserved_microusd=-held.microusd))
+    month = _book(connection, call, sign=1, reserved=-held.microusd if held is not None and same else 0)
     if month is not None:
         caps.announce(connection, month_key(call.reserved_at), month.settled_usd, call.settled_at)
     return month
@@ -119,18 +133,33 @@ def _book(connection: sqlite3.Connection, call: Call, *, sign: int, reserved: in
         saved_microusd=sign * micros(call.saved_usd),
         latency_s=sign * call.latency_s,
     )
-    return _add(connection, _scopes(call), sums, cuts=() if call.rehearsal else _cuts(call))
+    return _add(connection, _scopes_of(call), sums, cuts=() if call.rehearsal else _cuts(call))
 
 
 def release(connection: sqlite3.Connection, call_id: str) -> None:
-    reservation = _take_reservation(connection, call_id)
-    if reservation is not None:
-        _add(connection, _scopes(reservation), _Sums(reserved_microusd=-micros(reservation.amount_usd)))
+    held = _take_reservation(connection, call_id)
+    if held is not None:
+        _add(connection, held.scopes, _Sums(reserved_microusd=-held.microusd))
 
 
-def _take_reservation(connection: sqlite3.Connection, call_id: str) -> Reservation | None:
-    rows = connection.execute("DELETE FROM reservations WHERE call_id = ? RETURNING *", (call_id,)).fetchall()
-    return _RESERVATIONS.record(rows[0]) if rows else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What is left to know of a reservation that was taken away."""
+
+    microusd: int
+    scopes: list[_Scope]
+
+
+_TAKE = "DELETE FROM reservations WHERE call_id = ? RETURNING amount_microusd, reserved_at, goal_id, task_id, rehearsal"
+
+
+def _take_reservation(connection: sqlite3.Connection, call_id: str) -> _Held | None:
+    rows = connection.execute(_TAKE, (call_id,)).fetchall()
+    if not rows:
+        return None
+    ((amount, reserved_at, goal_id, task_id, rehearsal),) = rows
+    # a time is kept as text that begins with its month
+    return _Held(microusd=amount, scopes=_scopes(reserved_at[:7], goal_id, task_id, rehearsal=bool(rehearsal)))
 
 
 def book_orphans(connection: sqlite3.Connection, owner_not: str | None, owner: str | None, now: datetime) -> int:
@@ -140,37 +169,39 @@ def book_orphans(connection: sqlite3.Connection, owner_not: str | None, owner: s
     return len(rows)
 
 
-_Scope = tuple[str, str, str | None]
+def _scopes_of(record: Reservation | Call) -> list[_Scope]:
+    return _scopes(month_key(record.reserved_at), record.goal_id, record.task_id, rehearsal=record.rehearsal)
 
 
-def _scopes(record: Reservation | Call) -> Iterable[_Scope]:
+def _scopes(month: str, goal_id: str, task_id: str | None, *, rehearsal: bool) -> list[_Scope]:
     """The sums a call counts in: scope, key, goal. A rehearsal never counts in a month."""
-    if not record.rehearsal:
-        month = month_key(record.reserved_at)
-        yield "month", month, None
-        yield "goal of month", f"{month}/{record.goal_id}", record.goal_id
-    yield "goal", record.goal_id, record.goal_id
-    if record.task_id:
-        yield "task", record.task_id, record.goal_id
+    of_goal: list[_Scope] = [("goal", goal_id, goal_id)]
+    if task_id:
+        of_goal.append(("task", task_id, goal_id))
+    if rehearsal:
+        return of_goal
+    return [("month", month, None), ("goal of month", f"{month}/{goal_id}", goal_id), *of_goal]
 
 
-def _cuts(call: Call) -> Iterable[_Scope]:
+def _cuts(call: Call) -> list[_Scope]:
     """The parts of the month that only what is booked counts in."""
-    at = call.reserved_at.astimezone(UTC)
-    cuts = {"day": f"{at:%Y-%m-%d}", "skill": call.skill or "", "model": call.model, "kind": call.kind.value}
-    for name, key in cuts.items():
-        yield f"{name} of month", f"{at:%Y-%m}/{key}", None
+    day = time_text(call.reserved_at)[:10]
+    month = day[:7]
+    return [
+        ("day of month", f"{month}/{day}", None),
+        ("skill of month", f"{month}/{call.skill or ''}", None),
+        ("model of month", f"{month}/{call.model}", None),
+        ("kind of month", f"{month}/{call.kind.value}", None),
+    ]
 
 
 def _add(
-    connection: sqlite3.Connection, scopes: Iterable[_Scope], sums: _Sums, *, cuts: Iterable[_Scope] = ()
+    connection: sqlite3.Connection, scopes: Sequence[_Scope], sums: _Sums, *, cuts: Sequence[_Scope] = ()
 ) -> Spend | None:
     """The month's sums afterwards, where it counts in them. Nothing is ever reserved in a cut."""
-    rows = [(*scope, *sums.values(SUMS)) for scope in scopes]
-    booked = replace(sums, reserved_microusd=0).values(SUMS)
-    rows += [(*scope, *booked) for scope in cuts]
-    values = [value for row in rows for value in row]
-    told = connection.execute(_ADD[len(rows)], values).fetchall()
+    added, booked = _SUMMED(sums), _SUMMED(replace(sums, reserved_microusd=0)) if cuts else ()
+    rows = [*((*scope, *added) for scope in scopes), *((*scope, *booked) for scope in cuts)]
+    told = connection.execute(_ADD[len(rows)], list(chain.from_iterable(rows))).fetchall()
     return next((spend_of(row) for row in told if row["scope"] == "month"), None)
 
 
