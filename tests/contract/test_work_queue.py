@@ -1,24 +1,42 @@
-"""The WorkQueue port's contract."""
+"""The WorkQueue port's contract, over the embedded queue and over BullMQ on a real Redis."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketeer.adapters.bullmq_queue import BullmqQueue, RedisLink
 from marketeer.adapters.local_queue import LocalQueue
+from marketeer.adapters.system_clock import SystemClock
 from marketeer.ports import WorkQueue
+from marketeer.testing import RedisServer
 
 
-@pytest.fixture(params=["local"])
-def queue(request: pytest.FixtureRequest) -> WorkQueue:
-    return LocalQueue()
+@pytest.fixture(params=["local", "bullmq"])
+async def queue(request: pytest.FixtureRequest) -> AsyncIterator[WorkQueue]:
+    if request.param == "local":
+        yield LocalQueue()
+        return
+    server: RedisServer = request.getfixturevalue("redis_server")
+    clock = SystemClock()
+    link = RedisLink(server.url, space=f"test-{uuid4().hex}", clock=clock)
+    await link.open()
+    queue = BullmqQueue(link, name="work", clock=clock)
+    async with asyncio.TaskGroup() as group:
+        loops = group.create_task(queue.run())
+        yield queue
+        await queue.close()
+        loops.cancel()
+    await link.close()
 
 
 async def taken(queue: WorkQueue, count: int) -> list[str]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return [await queue.get() for _ in range(count)]
 
 
@@ -42,10 +60,23 @@ async def test_an_id_that_is_waiting_is_left_where_it_is(queue: WorkQueue) -> No
     assert await taken(queue, 3) == ["a", "b", "c"]
 
 
-async def test_an_id_that_was_taken_may_be_put_again(queue: WorkQueue) -> None:
+async def test_an_id_that_is_given_twice_at_once_waits_once_under_its_first_priority(queue: WorkQueue) -> None:
+    await queue.put([("a", 5), ("b", 4), ("a", 0), ("c", 6)])
+    assert await taken(queue, 3) == ["b", "a", "c"]
+
+
+async def test_an_id_that_was_taken_and_done_with_may_be_put_again(queue: WorkQueue) -> None:
     await queue.put([("a", 1)])
     await taken(queue, 1)
+    await queue.done("a")
     await queue.put([("a", 1)])
+    assert await taken(queue, 1) == ["a"]
+
+
+async def test_done_with_an_id_that_was_never_brought_is_nothing(queue: WorkQueue) -> None:
+    await queue.put([("a", 1)])
+    await queue.done("a")
+    await queue.done("b")
     assert await taken(queue, 1) == ["a"]
 
 
@@ -55,7 +86,7 @@ async def test_whoever_waits_gets_what_is_put_later(queue: WorkQueue) -> None:
     await queue.put([])
     await queue.put([("a", 1), ("b", 2)])
     await queue.put([("c", 3)])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert sorted(await asyncio.gather(*waiting)) == ["a", "b", "c"]
 
 
@@ -69,14 +100,29 @@ async def test_whoever_gives_up_waiting_takes_nothing_along(queue: WorkQueue) ->
     assert await taken(queue, 1) == ["a"]
 
 
-@given(entries=st.lists(st.tuples(st.integers(0, 20).map(str), st.integers(0, 15))))
-def test_every_id_comes_out_once_and_in_order(entries: list[tuple[str, int]]) -> None:
-    async def play() -> list[str]:
-        queue = LocalQueue()
-        await queue.put(entries)
-        return await taken(queue, len(first))
+@pytest.mark.parametrize("where", ["local", "bullmq"])
+def test_every_id_comes_out_once_and_in_order(where: str, redis_server: RedisServer) -> None:
+    @given(entries=st.lists(st.tuples(st.integers(0, 20).map(str), st.integers(0, 15))))
+    def check(entries: list[tuple[str, int]]) -> None:
+        first: dict[str, int] = {}
+        for item_id, priority in entries:
+            first.setdefault(f"{item_id}@0", priority)
+        assert asyncio.run(play(entries, len(first))) == sorted(first, key=lambda item_id: first[item_id])
 
-    first: dict[str, int] = {}
-    for item_id, priority in entries:
-        first.setdefault(item_id, priority)
-    assert asyncio.run(play()) == sorted(first, key=lambda item_id: first[item_id])
+    async def play(entries: list[tuple[str, int]], count: int) -> list[str]:
+        named = [(f"{item_id}@0", priority) for item_id, priority in entries]
+        if where == "local":
+            queue = LocalQueue()
+            await queue.put(named)
+            return await taken(queue, count)
+        link = RedisLink(redis_server.url, space=f"test-{uuid4().hex}", clock=SystemClock())
+        bullmq = BullmqQueue(link, name="work", clock=SystemClock())
+        async with asyncio.TaskGroup() as group:
+            loops = group.create_task(bullmq.run())
+            await bullmq.put(named)
+            found = await taken(bullmq, count)
+            loops.cancel()
+        await link.close()
+        return found
+
+    check()

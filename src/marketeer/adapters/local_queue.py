@@ -36,3 +36,13 @@ class LocalQueue:
         _, _, item_id = heapq.heappop(self._heap)
         self._waiting.discard(item_id)
         return item_id
+
+    async def done(self, delivery_id: str) -> None:
+        """Nothing shows who works on what: the store does."""
+
+    async def run(self) -> None:
+        return
+
+    async def close(self) -> None:
+        self._heap.clear()
+        self._waiting.clear()

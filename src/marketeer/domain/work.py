@@ -28,6 +28,7 @@ class WorkState(StrEnum):
 
 
 # Finishing beats starting: within a priority what completes a task goes before what begins one.
+_CLAIM_MARK = "@"
 _KIND_RANK = {WorkKind.REVIEW: 0, WorkKind.REPORT: 1, WorkKind.PLAN: 2, WorkKind.EXECUTE: 3}
 
 
@@ -61,6 +62,11 @@ class WorkItem:
         """Smaller goes first: priority, then the kind's rank."""
         return self.priority.rank * len(_KIND_RANK) + _KIND_RANK[self.kind]
 
+    @property
+    def delivery_id(self) -> str:
+        """Its id on the queue. What was handed back is delivered anew, whatever became of it before."""
+        return f"{self.work_item_id}{_CLAIM_MARK}{self.claim}"
+
     def is_due(self, now: datetime) -> bool:
         """Also when it was created in what is now the future: the clock was put back, and its due time says nothing."""
         return self.due_at <= now or self.created_at > now
@@ -81,3 +87,8 @@ class Scope:
 def work_item_id(subject_id: str, kind: WorkKind, generation: int) -> str:
     """The one id of a step: `<task, barrier or goal token>.<kind>.<generation>`."""
     return f"{subject_id}.{kind.value}.{generation}"
+
+
+def item_of_delivery(delivery_id: str) -> str:
+    """The id of the work item that was delivered."""
+    return delivery_id.rpartition(_CLAIM_MARK)[0] or delivery_id

@@ -8,10 +8,14 @@ from typing import Protocol
 
 class WorkQueue(Protocol):
     """Dispatch only. At least once; the claim in the store makes the effect once. Smaller priority goes first,
-    equal ones in the order they were put."""
+    equal ones in the order they were put. Never raises for a queue out of reach: what could not be put is put again by
+    the sweep, and whoever waits goes on waiting.
+
+    An id is a work item's with the claim that it waits for (`WorkItem.delivery_id`): what was handed back is a new one.
+    """
 
     async def put(self, entries: Sequence[tuple[str, int]]) -> None:
-        """(work item id, priority). An id that is already waiting is left where it is."""
+        """(id, priority). An id that is already waiting is left where it is."""
         ...
 
     @property
@@ -22,6 +26,18 @@ class WorkQueue(Protocol):
 
     async def get(self) -> str:
         """The next id; waits for one."""
+        ...
+
+    async def done(self, delivery_id: str) -> None:
+        """Nobody here works on it any more, whatever came of it. Until then it may show as being worked on."""
+        ...
+
+    async def run(self) -> None:
+        """What it does beside being asked, until cancelled. Returns at once when that is nothing."""
+        ...
+
+    async def close(self) -> None:
+        """What nobody has taken is left to others. Nothing may be asked of it afterwards."""
         ...
 
 

@@ -18,6 +18,7 @@ class SqliteDoorbell:
         self._clock = clock
         self._rings = 0
         self._rung = asyncio.Event()
+        self._known: int | None = None
 
     @property
     def rings(self) -> int:
@@ -40,10 +41,14 @@ class SqliteDoorbell:
 
     async def watch(self) -> None:
         """Ring when another process has committed."""
-        known = await self._store.data_version()
+        self._known = await self._store.data_version()
         while True:
             await self._clock.sleep(LOOK_EVERY_S)
-            version = await self._store.data_version()
-            if version != known:
-                known = version
-                self.ring()
+            await self.look()
+
+    async def look(self) -> None:
+        """Ring if another process has committed since the last look."""
+        version = await self._store.data_version()
+        if version != self._known:
+            self._known = version
+            self.ring()

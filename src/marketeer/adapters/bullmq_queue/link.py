@@ -1,0 +1,158 @@
+"""The connection to Redis: refused in plain words at the start, watched afterwards, never waited for without a limit.
+
+redis-py's own settings hide an outage for minutes, and its read timeout equals the time that an idle worker waits for
+work. So there are two clients with limits of their own: a brisk one for everything that answers at once, and a patient
+one for the waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    InvalidResponse,
+    NoPermissionError,
+    ReadOnlyError,
+    RedisError,
+)
+
+from marketeer.domain.errors import ConfigurationError
+from marketeer.ports import Clock
+
+# All of the first look, name resolution included.
+OPEN_WITHIN_S = 2.5
+BRISK_S = 2.0
+PATIENT_S = 15.0
+LOOK_EVERY_S = 2.0
+LOOK_WHILE_DOWN_S = 0.5
+# A wait on the patient client, well within its limit.
+LONGEST_WAIT_S = 5
+
+# What a lost, hung or refusing Redis comes to.
+TROUBLE = (RedisError, OSError, TimeoutError)
+
+
+class RedisLink:
+    """Open with `await open()`, watch with `run()`, close with `await close()`.
+
+    `space` begins every key and channel. `on_turn` is told why Redis is out of reach, and None when it is back or
+    was found empty.
+    """
+
+    def __init__(self, address: str, *, space: str, clock: Clock) -> None:
+        self.space = space
+        self.brisk = _client(address, BRISK_S)
+        self.patient = _client(address, PATIENT_S)
+        self.where = _where(address)
+        self.on_turn: Callable[[str | None], None] | None = None
+        self._clock = clock
+        self._mark = f"{space}:mark"
+        self._up = asyncio.Event()
+        self._up.set()
+
+    @property
+    def is_up(self) -> bool:
+        return self._up.is_set()
+
+    async def wait_until_up(self) -> None:
+        await self._up.wait()
+
+    async def open(self) -> None:
+        """Raises ConfigurationError, within three seconds, that names host and port and says what to do."""
+        try:
+            async with asyncio.timeout(OPEN_WITHIN_S):
+                await self._leave_mark()
+        except TROUBLE as exc:
+            await self.close()
+            raise ConfigurationError(self._complaint(exc)) from exc
+
+    async def close(self) -> None:
+        for client in (self.brisk, self.patient):
+            try:
+                await client.aclose()
+            except TROUBLE:
+                continue
+
+    def failed(self, trouble: BaseException) -> None:
+        """Whoever met an error says so: it is out of reach until it answers again."""
+        if self.is_up:
+            self._up.clear()
+            self._tell(f"Redis at {self.where}: {_cause(trouble)}")
+
+    async def run(self) -> None:
+        """Look whether it answers, and whether it still knows us, until cancelled."""
+        while True:
+            await self._clock.sleep(LOOK_EVERY_S if self.is_up else LOOK_WHILE_DOWN_S)
+            try:
+                await self._look()
+            except TROUBLE as exc:
+                self.failed(exc)
+
+    async def _look(self) -> None:
+        known = await self._leave_mark()
+        if not (known and self.is_up):
+            # Back, or emptied: what was on the queue may be gone.
+            self._up.set()
+            self._tell(None)
+
+    async def _leave_mark(self) -> bool:
+        """A key of ours: it is missing when Redis was emptied, and a Redis that does not take it is of no use. Returns
+        whether it was there."""
+        return await self.brisk.set(self._mark, "here", get=True) is not None
+
+    def _tell(self, trouble: str | None) -> None:
+        if self.on_turn is not None:
+            self.on_turn(trouble)
+
+    def _complaint(self, exc: BaseException) -> str:
+        embedded = "unset REDIS_HOST and REDIS_URL for the embedded queue"
+        match exc:
+            case AuthenticationError() | AuthorizationError():
+                return f"Redis at {self.where} refuses the user or the password: mend REDIS_PASSWORD, or {embedded}"
+            case NoPermissionError():
+                return f"Redis at {self.where} lets this user do too little ({exc}): see docs/operations.md"
+            case ReadOnlyError():
+                return f"Redis at {self.where} is a read-only replica: name its master, or {embedded}"
+            case BusyLoadingError():
+                return f"Redis at {self.where} is still loading its data: try again in a moment, or {embedded}"
+            case InvalidResponse():
+                return f"what answers at {self.where} is no Redis: mend REDIS_HOST and REDIS_PORT, or {embedded}"
+            case _:
+                return f"Redis at {self.where} does not answer ({_cause(exc)}): start it, or {embedded}"
+
+
+def _client(address: str, timeout_s: float) -> Redis:
+    return Redis.from_url(
+        address,
+        decode_responses=True,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=BRISK_S,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+    )
+
+
+def _where(address: str) -> str:
+    """Host and port, without user and password."""
+    parts = urlsplit(address)
+    if parts.scheme == "unix":
+        return parts.path
+    host = parts.hostname or "localhost"
+    return f"{f'[{host}]' if ':' in host else host}:{parts.port or 6379}"
+
+
+def _cause(exc: BaseException) -> str:
+    """In few words: redis-py's own message names host and port once more, and asyncio's lists every address."""
+    if isinstance(exc, TimeoutError) or type(exc).__name__ == "TimeoutError":
+        return "no answer in time"
+    text = str(exc)
+    known = {"refused": "connection refused", "Name or service": "no such host", "closed": "connection lost"}
+    return next((words for part, words in known.items() if part in text), text or type(exc).__name__)
