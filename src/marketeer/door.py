@@ -8,9 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from marketeer.adapters.system_clock import SystemClock
 from marketeer.engine.summary import goal_document
 from marketeer.given import submission_of
-from marketeer.runtime import load_workspace_team, open_office, require_idle, require_key_and_prices
+from marketeer.runtime import load_workspace_team, open_link, open_office, require_idle, require_key_and_prices
 from marketeer.settings import Settings, load_settings
 
 
@@ -96,8 +97,8 @@ async def run_goal(
     )
     if not rehearse:
         require_key_and_prices(settings, team)
-    async with open_office(settings) as office:
-        require_idle(office.workspace)
+    async with open_link(settings, SystemClock()) as link, open_office(settings, link=link) as office:
+        require_idle(office.workspace, shares=link is not None)
         goal = await office.submit(submission)
         await office.work(goal.goal_id)
         document = await goal_document(office.store, goal.goal_id, office.clock)

@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         secret=True,
         validate_default=True,
     )
+    marketeer_redis_prefix: str = _setting(
+        "marketeer",
+        "What every key and channel of ours in that Redis begins with.",
+        "letters, digits, hyphens and underscores",
+        pattern=r"^[A-Za-z0-9_-]+$",
+    )
     database_url: SecretStr | None = _setting(
         None,
         "PostgreSQL that keeps the store. Without it: SQLite in the workspace.",
@@ -183,12 +189,19 @@ class Settings(BaseSettings):
         "Time zone of schedules and dates, such as Europe/Berlin. Not set: the machine's.",
         "a name of the IANA time zone database such as Europe/Berlin or UTC",
     )
-    marketeer_lease_s: float = _seconds(60, "Seconds after which a silent worker's work is taken over.", 0.1, 86400)
+    marketeer_lease_s: float = _seconds(
+        60, "Seconds after which a silent worker's work is taken over. Not set and with Redis: 10.", 0.1, 86400
+    )
 
     @property
     def logs_asked_for(self) -> bool:
         """Whether somebody set a log level or format, rather than nobody any."""
         return bool({"log_level", "log_format"} & self.model_fields_set)
+
+    @property
+    def sets_lease(self) -> bool:
+        """Whether somebody set MARKETEER_LEASE_S, rather than nobody any."""
+        return "marketeer_lease_s" in self.model_fields_set
 
     @property
     def sets_month_cap(self) -> bool:

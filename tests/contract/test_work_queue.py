@@ -24,9 +24,10 @@ async def queue(request: pytest.FixtureRequest) -> AsyncIterator[WorkQueue]:
         return
     server: RedisServer = request.getfixturevalue("redis_server")
     clock = SystemClock()
-    link = RedisLink(server.url, space=f"test-{uuid4().hex}", clock=clock)
+    link = RedisLink(server.url, clock)
     await link.open()
-    queue = BullmqQueue(link, name="work", clock=clock)
+    await link.enter("test", uuid4().hex)
+    queue = BullmqQueue(link, clock)
     async with asyncio.TaskGroup() as group:
         loops = group.create_task(queue.run())
         yield queue
@@ -115,8 +116,9 @@ def test_every_id_comes_out_once_and_in_order(where: str, redis_server: RedisSer
             queue = LocalQueue()
             await queue.put(named)
             return await taken(queue, count)
-        link = RedisLink(redis_server.url, space=f"test-{uuid4().hex}", clock=SystemClock())
-        bullmq = BullmqQueue(link, name="work", clock=SystemClock())
+        link = RedisLink(redis_server.url, SystemClock())
+        await link.enter("test", uuid4().hex)
+        bullmq = BullmqQueue(link, SystemClock())
         async with asyncio.TaskGroup() as group:
             loops = group.create_task(bullmq.run())
             await bullmq.put(named)

@@ -199,7 +199,7 @@ def close(process: subprocess.Popen[str]) -> None:
 async def test_the_lock_of_another_process_names_it_and_dies_with_it(workspace: FileWorkspace) -> None:
     process = holder(workspace.root)
     try:
-        assert workspace.worker() == {"pid": process.pid, "scope": "all", "daemon": False}
+        assert workspace.worker() == {"pid": process.pid, "scope": "all", "daemon": False, "shared": False}
         with pytest.raises(WorkspaceBusy, match=f"process {process.pid} already works"):
             async with workspace.work_lock(scope="all"):
                 pass
@@ -208,7 +208,7 @@ async def test_the_lock_of_another_process_names_it_and_dies_with_it(workspace: 
         assert json.loads((workspace.root / LOCK_NAME).read_text())["pid"] == process.pid, "it had no time to tidy up"
         assert workspace.worker() is None
         async with workspace.work_lock(scope="goal-1"):
-            assert workspace.worker() == {"pid": os.getpid(), "scope": "goal-1", "daemon": False}
+            assert workspace.worker() == {"pid": os.getpid(), "scope": "goal-1", "daemon": False, "shared": False}
     finally:
         close(process)
 
@@ -230,3 +230,24 @@ async def test_who_cannot_be_read_works_here_all_the_same(workspace: FileWorkspa
         with pytest.raises(WorkspaceBusy, match="process unknown"):
             async with workspace.work_lock(scope="all"):
                 pass
+
+
+async def test_many_may_share_the_lock_but_nobody_has_it_alone_beside_them(workspace: FileWorkspace) -> None:
+    async with workspace.work_lock(scope="all", shared=True):
+        async with workspace.work_lock(scope="all", shared=True):
+            assert (workspace.worker() or {})["shared"] is True
+        assert (workspace.worker() or {})["shared"] is True, "the last one has not left"
+        with pytest.raises(WorkspaceBusy):
+            async with workspace.work_lock(scope="goal-1"):
+                pass
+    async with workspace.work_lock(scope="goal-1"):
+        with pytest.raises(WorkspaceBusy):
+            async with workspace.work_lock(scope="all", shared=True):
+                pass
+
+
+def test_the_turn_at_the_files_is_one_processes_at_a_time(workspace: FileWorkspace) -> None:
+    with workspace.turn_at_files() as first, workspace.turn_at_files() as second:
+        assert (first, second) == (True, False)
+    with workspace.turn_at_files() as again:
+        assert again

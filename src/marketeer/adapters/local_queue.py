@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 class LocalQueue:
     """See ports.WorkQueue."""
 
     def __init__(self) -> None:
+        self.on_turn: Callable[[str | None], None] | None = None
         self._heap: list[tuple[int, int, str]] = []
         self._waiting: set[str] = set()
         self._order = itertools.count()

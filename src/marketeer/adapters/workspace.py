@@ -28,6 +28,8 @@ SCHEDULER_MARK = "scheduler.lock"
 IGNORED = f"{DATABASE_NAME}*\n{LOCK_NAME}\n{SCHEDULER_MARK}\n*.tmp\n.env\n"
 TEMPORARY = ".tmp"
 LEFT_OVER = re.compile(rf"\..+\.\d+\.[0-9a-f]{{8}}{re.escape(TEMPORARY)}")
+# Covered by the `.gitignore` line of the database.
+FILES_LOCK_NAME = f"{DATABASE_NAME}-files"
 LOCK_TRIES = 5
 LOCK_RETRY_S = 0.02
 FOLDER_HOLDS_S = 1.0
@@ -254,23 +256,37 @@ class FileWorkspace:
     # -- who works here --------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def work_lock(self, *, scope: str, is_daemon: bool = False) -> AsyncIterator[None]:
-        """A file lock, so that it dies with its owner; the file says who holds it."""
+    async def work_lock(self, *, scope: str, is_daemon: bool = False, shared: bool = False) -> AsyncIterator[None]:
+        """A file lock, so that it dies with its owner; the file says who holds it. `shared`: beside others that share
+        it; whoever wants it alone is refused while one of them lives."""
         with self._open_lock() as file:
-            if not await _patient_lock(file):
+            if not await _patient_lock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
                 raise WorkspaceBusy(self._busy_message())
             try:
                 file.seek(0)
                 file.truncate()
-                file.write(json.dumps({"pid": os.getpid(), "scope": scope, "daemon": is_daemon}))
+                file.write(json.dumps({"pid": os.getpid(), "scope": scope, "daemon": is_daemon, "shared": shared}))
                 file.flush()
                 yield
             finally:
-                file.truncate(0)
+                # Of several who share it the last one wipes the note.
+                if not shared or _try_lock(file):
+                    file.truncate(0)
                 fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
+    @contextlib.contextmanager
+    def turn_at_files(self) -> Iterator[bool]:
+        """Whether no other process is at them now; then none is until the block ends."""
+        try:
+            file = (self.root / FILES_LOCK_NAME).open("a")
+        except OSError as exc:
+            raise self._unusable(exc) from exc
+        with file:
+            yield _try_lock(file)
+
     def worker(self) -> dict[str, object] | None:
-        """`{"pid": ..., "scope": "all" | goal id, "daemon": true | false}` of the process that works here now.
+        """`{"pid": ..., "scope": "all" | goal id, "daemon": true | false, "shared": true | false}` of the process that
+        works here now; of several who share the work, the one that came last.
 
         None when nobody does."""
         if not (self.root / LOCK_NAME).exists():

@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("reading", "Show one goal: plan, tasks, reviews, cost and journal."),
     "follow": ("resuming", "Watch a goal that another process works on."),
     "journal": ("journal", "Show every change with who and why, follow it, or check that nobody altered it."),
+    "worker": ("worker", "Take work from Redis beside other workers, until stopped."),
+    "workers": ("workers", "Show which processes work here, what they hold, and since when."),
     "health": (
         "sight",
         "Show how each part does and what goes on; exit code 1 when little or nothing does.",

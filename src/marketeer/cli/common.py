@@ -58,12 +58,14 @@ class Call:
         return f"marketeer {text}{self.flag}"
 
 
-def called(workspace: str | None, *, as_json: bool) -> Call:
-    """Raises ConfigurationError for bad settings and UsageError for an empty --workspace."""
+def called(workspace: str | None, *, as_json: bool, **options: object) -> Call:
+    """`options` are settings by name that the command line gave.
+
+    Raises ConfigurationError for bad settings and UsageError for an empty --workspace."""
     if workspace is not None and not workspace.strip():
         msg = "--workspace is empty; give a folder, or leave it out to use WORKSPACE_DIR"
         raise UsageError(msg)
-    settings = load_settings(workspace_dir=Path(workspace) if workspace is not None else None)
+    settings = load_settings(workspace_dir=Path(workspace) if workspace is not None else None, **options)
     flag = f" --workspace {shlex.quote(workspace)}" if workspace is not None else ""
     return Call(settings=settings, flag=flag, as_json=as_json)
 

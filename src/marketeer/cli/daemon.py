@@ -7,7 +7,9 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from marketeer.adapters.system_clock import SystemClock
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
 from marketeer.cli.common import Call
@@ -16,10 +18,13 @@ from marketeer.cli.views import LineView
 from marketeer.engine.daemon import Part
 from marketeer.logs import configure_logs, get_logger
 from marketeer.ports import Store
-from marketeer.runtime import Office, open_office, require_idle
+from marketeer.runtime import Office, open_link, open_office, require_idle
 from marketeer.runtime.daemon import Watch, open_watch
 from marketeer.web.address import check_address
 from marketeer.web.server import WebServer
+
+if TYPE_CHECKING:  # only who works with Redis pays for it
+    from marketeer.adapters.bullmq_queue import RedisLink
 
 LOOK_EVERY_S = 1.0
 
@@ -28,12 +33,17 @@ log = get_logger(__name__)
 
 async def keep_watch(call: Call) -> int:
     """Until SIGTERM or SIGINT. Raises WorkspaceBusy beside another working process."""
+    async with open_link(call.settings, SystemClock()) as link:
+        return await _keep_watch(call, link)
+
+
+async def _keep_watch(call: Call, link: RedisLink | None) -> int:
     workspace = FileWorkspace(call.settings.workspace_dir)
     check_address(call.settings)
-    require_idle(workspace)
+    require_idle(workspace, shares=link is not None)
     make_workspace(workspace)
     _begin_logs(call)
-    async with open_office(call.settings) as office:
+    async with open_office(call.settings, link=link) as office:
         server = WebServer(office)
         parts = [
             Part(name="events", run=office.event_bus().run),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from marketeer.adapters.system_clock import SystemClock
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, progress_line
 from marketeer.cli.errors import GoalTrouble, innermost
 from marketeer.cli.outcome import exit_code
 from marketeer.cli.summary import gather, summary
-from marketeer.cli.working import EVERYTHING, Desk, Stopper, carry_out
+from marketeer.cli.working import EVERYTHING, Desk, Stopper, carry_out, leave_to_others
 from marketeer.domain.degradation import Level
 from marketeer.domain.errors import MarketeerError, StoreUnavailable, UsageError, WorkspaceBusy
 from marketeer.domain.goal import Goal, GoalStatus
@@ -18,7 +19,7 @@ from marketeer.domain.submission import Submission
 from marketeer.engine.health import pause_words
 from marketeer.engine.summary import goal_document
 from marketeer.logs import configure_logs
-from marketeer.runtime import Office, health_of, open_office, require_idle
+from marketeer.runtime import Office, health_of, open_link, open_office, require_idle
 
 # At rest like this, something other than an answer or new money is missing.
 _MOVES_BY_ITSELF = (GoalStatus.PLANNING, GoalStatus.RUNNING)
@@ -30,19 +31,21 @@ def begin_logs(call: Call) -> None:
     configure_logs(settings.log_level, settings.log_format, settings.secrets(), quiet=not settings.logs_asked_for)
 
 
-async def begin(call: Call, submission: Submission) -> int:
-    """Store the goal and carry it out. Raises UsageError, before it is stored, where that cannot be done."""
+async def begin(call: Call, submission: Submission, *, works: bool = True) -> int:
+    """Store the goal and carry it out, or leave it to others. Raises UsageError, before it is stored, where that cannot
+    be done."""
     workspace = FileWorkspace(call.settings.workspace_dir)
-    holder = workspace.worker()
-    if holder is None or holder.get("scope") != EVERYTHING:
-        require_idle(workspace)
-    new = not workspace.root.exists()
-    make_workspace(workspace)
-    if new:
-        progress_line(call, f"made a workspace in {text.shown_path(workspace.root)}")
-    begin_logs(call)
-    async with open_office(call.settings) as office:
-        return await _submit_and_finish(call, office, submission)
+    async with open_link(call.settings, SystemClock()) as link:
+        holder = workspace.worker()
+        if works and (holder is None or holder.get("scope") != EVERYTHING):
+            require_idle(workspace, shares=link is not None)
+        new = not workspace.root.exists()
+        make_workspace(workspace)
+        if new:
+            progress_line(call, f"made a workspace in {text.shown_path(workspace.root)}")
+        begin_logs(call)
+        async with open_office(call.settings, link=link) as office:
+            return await _submit_and_finish(call, office, submission, works=works)
 
 
 def make_workspace(workspace: FileWorkspace) -> None:
@@ -54,13 +57,17 @@ def make_workspace(workspace: FileWorkspace) -> None:
         raise UsageError(msg) from exc
 
 
-async def _submit_and_finish(call: Call, office: Office, submission: Submission) -> int:
+async def _submit_and_finish(call: Call, office: Office, submission: Submission, *, works: bool) -> int:
     after = await office.store.journal_end()
     stopper = Stopper(call.settings.shutdown_grace_s, office.doorbell.ring)
     with stopper.listening():
         goal = await office.submit(submission)
         progress_line(call, f"goal {goal.goal_id}{' (rehearsal)' if goal.rehearsal else ''}")
-        return await finish(Desk(call=call, office=office, stopper=stopper), goal.goal_id, after=after)
+        desk = Desk(call=call, office=office, stopper=stopper)
+        if works:
+            return await finish(desk, goal.goal_id, after=after)
+        await leave_to_others(desk, goal.goal_id, after=after)
+        return await tell(desk, goal.goal_id)
 
 
 async def finish(desk: Desk, goal_id: str, *, after: int) -> int:

@@ -79,6 +79,8 @@ def _condition_line(call: Call, condition: dict[str, Any]) -> str:
             return f"The model API does not answer since {since}; work waits for it ({text.one_line(why or '')})."
         case ConditionName.API_WEAK:
             return f"The model API answers rarely since {since} ({why}); only P0 and P1 goals go on."
+        case ConditionName.QUEUE_DOWN:
+            return f"The queue is out of reach since {since}; what is in hand goes on ({text.one_line(why or '')})."
         case ConditionName.PART_DOWN:
             return f"A part of the daemon fails since {since} and is begun anew ({text.one_line(why or '')})."
 

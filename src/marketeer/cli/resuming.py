@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from marketeer.adapters.system_clock import SystemClock
 from marketeer.cli import finishing, output
 from marketeer.cli.common import (
     Call,
@@ -25,7 +26,7 @@ from marketeer.cli.working import follow as follow_goal
 from marketeer.domain.errors import ConfigurationError
 from marketeer.domain.goal import Goal
 from marketeer.engine.summary import goal_document
-from marketeer.runtime import Office, open_office, open_reader, require_idle
+from marketeer.runtime import Office, open_link, open_office, open_reader, require_idle
 
 MANY = 10_000
 
@@ -47,8 +48,11 @@ async def _resume(call: Call, text_of_goal: str | None) -> int:
         # Says what is wrong before anything is touched: no workspace, no such goal, no key.
         goal = await find_goal(reader.store, text_of_goal) if text_of_goal is not None else None
         if goal is None or not covers(reader.workspace.worker() or {}, goal.goal_id):
-            require_idle(reader.workspace)
-    async with open_office(call.settings) as office:
+            require_idle(reader.workspace, shares=call.settings.redis_address() is not None)
+    async with (
+        open_link(call.settings, SystemClock()) as link,
+        open_office(call.settings, link=link) as office,
+    ):
         stopper = Stopper(call.settings.shutdown_grace_s, office.doorbell.ring)
         desk = Desk(call=call, office=office, stopper=stopper)
         with stopper.listening():

@@ -48,6 +48,9 @@ def start(
     daemon: Annotated[
         bool, typer.Option("--daemon", help="No goal: work on all goals, schedules and events until stopped.")
     ] = False,
+    no_work: Annotated[
+        bool, typer.Option("--no-work", help="Leave the work to other processes, and follow what they do.")
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -81,12 +84,12 @@ def start(
         from marketeer.cli.dry_run import show_plan
 
         return show_plan(call, submission)
-    if not rehearse:
+    if not rehearse and not no_work:
         require_key_and_prices(call.settings, team)
     # Everything that works comes in only now: a refusal or a plan must not wait for it.
     from marketeer.cli.finishing import begin
 
-    return run(begin(call, submission))
+    return run(begin(call, submission, works=not no_work))
 
 
 def _refuse_beside_daemon(ctx: typer.Context, goal: str | None) -> None:

@@ -82,7 +82,7 @@ async def carry_out(desk: Desk, goal_id: str, *, after: int) -> None:
     with progress_view(desk.call, desk.office.store, desk.office.clock, goal_id, desk.office.live.characters) as view:
         while True:
             holder = desk.office.workspace.worker()
-            if holder is not None and covers(holder, goal_id):
+            if holder is not None and covers(holder, goal_id) and not (holder.get("shared") and desk.office.link):
                 progress_line(desk.call, f"process {holder.get('pid')} works here and takes this goal; following it")
                 after = await follow(desk, goal_id, view, after=after)
                 if desk.stopper.asked.is_set() or await _rests(desk, goal_id):
@@ -97,6 +97,17 @@ async def carry_out(desk: Desk, goal_id: str, *, after: int) -> None:
                     raise
                 continue
             return
+
+
+async def leave_to_others(desk: Desk, goal_id: str, *, after: int) -> None:
+    """Put the goal's work on the queue and follow it as long as somebody works here."""
+    await desk.office.enqueue(goal_id)
+    if desk.office.workspace.worker() is None:
+        nobody = "nobody works here yet: the goal waits for"
+        output.note(f"marketeer: {nobody} `{desk.call.command('worker')}` or `{desk.call.command('resume')}`")
+        return
+    with progress_view(desk.call, desk.office.store, desk.office.clock, goal_id, {}) as view:
+        await follow(desk, goal_id, view, after=after)
 
 
 async def carry_out_all(desk: Desk, *, after: int) -> None:

@@ -17,6 +17,7 @@ class ConditionName(StrEnum):
     API_DOWN = "api_down"
     API_WEAK = "api_weak"
     PART_DOWN = "part_down"
+    QUEUE_DOWN = "queue_down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +35,14 @@ _BEGINS = {
     ConditionName.API_DOWN: "api_declared_down",
     ConditionName.API_WEAK: "api_declared_weak",
     ConditionName.PART_DOWN: "part_failed",
+    ConditionName.QUEUE_DOWN: "queue_lost",
 }
 _ENDS = {
     ConditionName.PAUSED: "everything_unpaused",
     ConditionName.API_DOWN: "api_declared_up",
     ConditionName.API_WEAK: "api_declared_steady",
     ConditionName.PART_DOWN: "parts_recovered",
+    ConditionName.QUEUE_DOWN: "queue_back",
 }
 
 

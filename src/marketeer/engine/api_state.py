@@ -60,6 +60,12 @@ class ApiState:
         return len(self._ends) >= WEAK_FROM_CALLS and answered * 2 < len(self._ends)
 
     @property
+    def is_known_steady(self) -> bool:
+        """Enough calls of the last minutes have ended here to say that it is not weak."""
+        self._forget_old_ends()
+        return len(self._ends) >= WEAK_FROM_CALLS and not self.is_weak
+
+    @property
     def ends(self) -> tuple[int, int]:
         """Calls answered, and all calls, of the last minutes."""
         self._forget_old_ends()

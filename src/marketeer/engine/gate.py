@@ -15,7 +15,7 @@ from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.degradation import Disk, Facts, Level, agents_at, degradation, may_claim, what_it_does
 from marketeer.domain.errors import StoreUnavailable
 from marketeer.domain.goal import Priority
-from marketeer.engine.api_state import ApiState
+from marketeer.engine.api_state import WEAK_WINDOW_S, ApiState
 from marketeer.engine.racing import race
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, Store
@@ -33,6 +33,8 @@ log = get_logger(__name__)
 class Gate:
     """Open until it has looked. `ask_api` puts a free question to the model API (None: there is nobody to ask).
 
+    `shared`: others work here too, and what they have found out is not ours to end.
+
     `on_turn` hears when more or less may be taken up; `on_api_back` when an outage is over.
     """
 
@@ -46,6 +48,7 @@ class Gate:
         ask_api: Callable[[], Awaitable[bool]] | None,
         disk: Callable[[], Awaitable[Disk | None]],
         budget_level: Callable[[], Awaitable[BudgetLevel]],
+        shared: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -62,6 +65,11 @@ class Gate:
         self.on_turn: Callable[[], None] | None = None
         self.on_api_back: Callable[[], Awaitable[None]] | None = None
         api.on_turn = self._turned.set
+        self._queue_trouble: str | None = None
+        # A condition that a dead process has left is none: our queue was just opened.
+        self._queue_told = False
+        self._shared = shared
+        self._found_weak = False
 
     # -- what it says ----------------------------------------------------------------------------------------
 
@@ -91,7 +99,8 @@ class Gate:
     @property
     def waits_for_somebody(self) -> bool:
         """What is held now goes on only when a human does something. An outage ends by itself, and see `no_room`."""
-        lasting = replace(self._facts, api_down=False, api_weak=False, store_down=False).but_for_money()
+        passing = replace(self._facts, api_down=False, api_weak=False, store_down=False, queue_down=False)
+        lasting = passing.but_for_money()
         return self._paused is not None or degradation(lasting) is Level.LIMITED
 
     @property
@@ -120,12 +129,18 @@ class Gate:
         try:
             stored = {condition.name: condition for condition in await self._store.conditions()}
             back = await self._agree_on_api(stored)
+            await self._tell_of_queue(stored)
             self._paused = stored.get(ConditionName.PAUSED)
             facts = replace(await self._look_slowly(), store_down=False)
         except StoreUnavailable as exc:
             log.warning("store_out_of_reach", error=str(exc))
             facts, back = replace(self._facts, store_down=True), False
-        self._facts = replace(facts, api_down=self._api.is_down, api_weak=self._api.is_weak)
+        self._facts = replace(
+            facts,
+            api_down=self._api.is_down,
+            api_weak=self._api.is_weak,
+            queue_down=self._queue_trouble is not None,
+        )
         if back and self.on_api_back is not None:
             await self.on_api_back()
         if (self._facts, self._paused) != before:
@@ -157,6 +172,24 @@ class Gate:
             return self._facts
         self._looked_slowly_at = now
         return facts
+
+    # -- the queue -------------------------------------------------------------------------------------------
+
+    def queue_turned(self, trouble: str | None) -> None:
+        """Why the queue is out of reach; None when it is back, or has lost what was put."""
+        self._queue_told = self._queue_told and trouble == self._queue_trouble
+        self._queue_trouble = trouble
+        self._turned.set()
+        # Whoever sweeps offers everything anew.
+        self._doorbell.ring()
+
+    async def _tell_of_queue(self, stored: dict[ConditionName, Condition]) -> None:
+        """Once for each turn, so that processes which see it at different moments do not contradict each other."""
+        if self._queue_told:
+            return
+        trouble = self._queue_trouble
+        await self._bring_about(ConditionName.QUEUE_DOWN, stored, holds=trouble is not None, why=trouble)
+        self._queue_told = trouble == self._queue_trouble
 
     # -- the model API ---------------------------------------------------------------------------------------
 
@@ -192,9 +225,18 @@ class Gate:
         await self._bring_about(ConditionName.API_DOWN, stored, holds=self._api.is_down, why=self._api.why)
         answered, calls = self._api.ends
         why = f"answered {answered} of the last {calls} calls"
-        await self._bring_about(ConditionName.API_WEAK, stored, holds=self._api.is_weak, why=why)
+        if self._api.is_weak or self._may_end_weakness(stored):
+            await self._bring_about(ConditionName.API_WEAK, stored, holds=self._api.is_weak, why=why)
+            self._found_weak = self._api.is_weak
         self._stored = stored
         return known and ConditionName.API_DOWN not in stored
+
+    def _may_end_weakness(self, stored: dict[ConditionName, Condition]) -> bool:
+        """Whoever found it, whoever knows better, and anybody when it is long ago: its finder may have died."""
+        weak = stored.get(ConditionName.API_WEAK)
+        if weak is None or not self._shared or self._found_weak or self._api.is_known_steady:
+            return True
+        return (self._clock.now() - weak.since).total_seconds() > WEAK_WINDOW_S
 
     async def _bring_about(
         self, name: ConditionName, stored: dict[ConditionName, Condition], *, holds: bool, why: str | None

@@ -38,6 +38,7 @@ class Outbox:
         clock: Clock,
         scope: Scope,
         gate: Gate,
+        sweep_every_s: float = SWEEP_EVERY_S,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -45,6 +46,7 @@ class Outbox:
         self._doorbell = doorbell
         self._clock = clock
         self._gate = gate
+        self._sweep_every_s = sweep_every_s
         self.scope = scope
 
     async def offer(self, change: Change) -> None:
@@ -58,7 +60,7 @@ class Outbox:
         await self._put(mine)
 
     async def _put(self, items: Sequence[WorkItem]) -> None:
-        await self._queue.put([(item.work_item_id, item.queue_priority) for item in items])
+        await self._queue.put([(item.delivery_id, item.queue_priority) for item in items])
 
     def _may_go(self, item: WorkItem, *, rehearsal: bool) -> bool:
         return self._in_scope(item, rehearsal=rehearsal) and self._gate.allows(item.priority, rehearsal=rehearsal)
@@ -70,6 +72,10 @@ class Outbox:
 
     def covers_goal(self, goal_id: str) -> bool:
         return self.scope.goal_ids is None or goal_id in self.scope.goal_ids
+
+    def may_matter(self, item: WorkItem) -> bool:
+        """Whether it lies in the scope, as far as the item alone can tell."""
+        return self._in_scope(item, rehearsal=True)
 
     def covers(self, goal: Goal) -> bool:
         """Whether all of the goal's items are in scope."""
@@ -99,7 +105,7 @@ class Outbox:
         """Until cancelled."""
         while True:
             seen = self._doorbell.rings
-            timeout_s = SWEEP_EVERY_S
+            timeout_s = self._sweep_every_s
             try:
                 await self.sweep()
                 timeout_s = await self._until_next()
@@ -111,4 +117,5 @@ class Outbox:
     async def _until_next(self) -> float:
         now = self._clock.now()
         due_at = await self._store.next_due(now=now, scope=self.scope)
-        return SWEEP_EVERY_S if due_at is None else min(SWEEP_EVERY_S, max(0.0, (due_at - now).total_seconds()))
+        longest = self._sweep_every_s
+        return longest if due_at is None else min(longest, max(0.0, (due_at - now).total_seconds()))

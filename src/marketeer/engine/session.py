@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from marketeer.domain.errors import ConfigurationError, StoreUnavailable, UsageError
@@ -19,12 +21,16 @@ from marketeer.engine.outbox import Outbox
 from marketeer.engine.progress import Progress
 from marketeer.engine.racing import race
 from marketeer.engine.recovery import free_leases, free_reservations
+from marketeer.engine.roll import Roll
 from marketeer.engine.worker import Worker
 from marketeer.logs import get_logger
-from marketeer.ports import Clock, Doorbell, Store
+from marketeer.ports import Clock, Doorbell, Store, WorkQueue
 
 LOOK_EVERY_S = 1.0
 MIRROR_BUNDLE_S = 0.25
+# How long the last files wait for another process that is at them.
+FILES_TRIES = 50
+FILES_AGAIN_S = 0.1
 
 log = get_logger(__name__)
 
@@ -35,8 +41,18 @@ class WatchedDoorbell(Doorbell, Protocol):
     async def watch(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """What a session needs when other processes work on the same store: its place on the roll, and the turn at the
+    workspace's files, which is True for one process at a time."""
+
+    roll: Roll
+    turn_at_files: Callable[[], AbstractContextManager[bool]]
+
+
 class Session:
-    """Work on one goal (`goal_id`) or on all (None). `owner` names this process in leases and reservations.
+    """Work on one goal (`goal_id`) or on all (None). `owner` names this process in leases and reservations. `company`
+    None: nobody else works here, so whatever is claimed or reserved was left by the dead.
 
     `interrupt()` begins the stop: claim nothing more, let calls in flight finish within the grace, hand back the rest.
     A second one cuts the grace short.
@@ -48,6 +64,7 @@ class Session:
         store: Store,
         progress: Progress,
         library: Library,
+        queue: WorkQueue,
         outbox: Outbox,
         worker: Worker,
         gate: Gate,
@@ -56,10 +73,13 @@ class Session:
         owner: str,
         grace_s: float,
         warm_up: Callable[[], Awaitable[None]] | None = None,
+        company: Company | None = None,
     ) -> None:
         self._store = store
         self._progress = progress
         self._library = library
+        self._queue = queue
+        self._company = company
         self._outbox = outbox
         self._worker = worker
         self._gate = gate
@@ -92,7 +112,8 @@ class Session:
         """Until the goal (or every goal) is final or cannot move by itself, or `interrupt()`. Without `rests` only the
         latter ends it.
 
-        The caller holds the working lock. Raises the UsageError that stopped the worker, if one did.
+        The caller holds the working lock, alone or with its company. Raises the UsageError that stopped the worker, if
+        one did.
         """
         await self._gate.look()
         await self._take_over()
@@ -100,6 +121,7 @@ class Session:
         self._progress.on_change = self._heard
         self._gate.on_turn = self._worker.look_again
         self._gate.on_api_back = self._resume_after_outage
+        self._queue.on_turn = self._gate.queue_turned
         async with asyncio.TaskGroup() as loops:
             background = [
                 loops.create_task(self._supervised(name, loop), name=name)
@@ -111,6 +133,8 @@ class Session:
                     ("outbox", self._outbox.run),
                     ("doorbell", self._doorbell.watch),
                     ("mirror", self._mirror),
+                    ("queue", self._queue.run),
+                    *((("roll", self._company.roll.keep),) if self._company else ()),
                 )
             ]
             try:
@@ -121,14 +145,23 @@ class Session:
                 for loop in background:
                     loop.cancel()
         self._progress.on_change = None
+        await self._queue.close()
         await self._mirror_the_rest()
+        if self._company is not None:
+            await self._company.roll.leave()
         trouble = self._worker.stopped_by or (None if self.interrupted else self._worker.patience.lost)
         if trouble is not None:
             raise trouble
 
     async def _mirror_the_rest(self) -> None:
         try:
-            await self._library.mirror_missing()
+            if self._company is None:
+                await self._library.mirror_missing()
+                return
+            for _ in range(FILES_TRIES):
+                if await self._at_files(self._library.mirror_missing):
+                    return
+                await self._clock.sleep(FILES_AGAIN_S)
         except StoreUnavailable as exc:
             if not self.interrupted:
                 raise
@@ -155,17 +188,35 @@ class Session:
                 await self._clock.sleep(LOOK_EVERY_S)
 
     async def _take_over(self) -> None:
-        """Whoever held a lease or a reservation here before is gone: the working lock is ours."""
-        await free_leases(self._store, self._progress)
-        await free_reservations(self._store, self._clock, owner_not=self._owner)
+        """Alone, whoever held a lease or a reservation here before is gone: the working lock is ours. In company only
+        time can tell who is: the sweep and the roll do that."""
+        if self._company is None:
+            await free_leases(self._store, self._progress)
+            await free_reservations(self._store, self._clock, owner_not=self._owner)
+        else:
+            await self._company.roll.call()
+        await self._at_files(self._mend_files)
+        for goal in await self._store.goals(limit=1_000, unfinished_only=True):
+            if self._outbox.covers(goal):
+                await self._progress.apply(goal.goal_id, BudgetLooked())
+                await self._progress.apply(goal.goal_id, ApiLooked())
+
+    async def _mend_files(self) -> None:
         await self._library.mirror_missing()
         for goal in await self._store.goals(limit=1_000, unfinished_only=True):
             for task in await self._store.tasks(goal.goal_id):
                 if task.output_path:
                     await self._library.restore(task.output_path)
-            if self._outbox.covers(goal):
-                await self._progress.apply(goal.goal_id, BudgetLooked())
-                await self._progress.apply(goal.goal_id, ApiLooked())
+
+    async def _at_files(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do it if no other process is at the files: two would overwrite each other's newer versions."""
+        if self._company is None:
+            await work()
+            return True
+        with self._company.turn_at_files() as ours:
+            if ours:
+                await work()
+            return ours
 
     async def _resume_after_outage(self) -> None:
         """What met it is due now, the oldest goal first."""
@@ -207,20 +258,23 @@ class Session:
         """Write committed documents to their files, a moment after the commit."""
         while True:
             seen = self._doorbell.rings
-            await self._library.mirror_missing()
+            await self._at_files(self._library.mirror_missing)
             await self._doorbell.wait(seen, LOOK_EVERY_S)
             await self._clock.sleep(MIRROR_BUNDLE_S)
 
     async def _until_at_rest(self, goal_id: str | None) -> None:
+        # In company what we have in hand may be another goal's, which says nothing about ours.
+        elsewhere = self._company is not None and goal_id is not None
         while not self._worker.stopping.is_set() and self._worker.patience.lost is None:
             # While items are in hand a look tells nothing.
-            await race(self._worker.idle(), self._clock.sleep(LOOK_EVERY_S), self._worker.stopping.wait())
+            if not elsewhere:
+                await race(self._worker.idle(), self._clock.sleep(LOOK_EVERY_S), self._worker.stopping.wait())
             seen = self._doorbell.rings
-            at_rest = not self._worker.busy and await self._looks_at_rest(goal_id)
+            at_rest = (elsewhere or not self._worker.busy) and await self._looks_at_rest(goal_id)
             # A look takes a moment: it counts only when nothing was begun or committed meanwhile.
-            if at_rest and not self._worker.busy and self._doorbell.rings == seen:
+            if at_rest and (elsewhere or not self._worker.busy) and self._doorbell.rings == seen:
                 return
-            if not self._worker.busy:
+            if elsewhere or not self._worker.busy:
                 await race(self._doorbell.wait(seen, LOOK_EVERY_S), self._worker.stopping.wait())
 
     async def _looks_at_rest(self, goal_id: str | None) -> bool:
@@ -251,7 +305,7 @@ class Session:
             if self._gate.no_room is not None:
                 self._worker.patience.met(self._gate.no_room)
             return self._gate.waits_for_somebody
-        if await self._store.claimed_items(lease_before=None):
+        if any(map(self._outbox.may_matter, await self._store.claimed_items(lease_before=None))):
             return False  # of a step that could not be reported: it is handed back when its lease ends
         if await self._progress.apply(goal.goal_id, Looked()) is not None:
             return False  # another goal's task, which it waits for, has changed its state

@@ -34,7 +34,7 @@ from marketeer.domain.outcome import (
 )
 from marketeer.domain.setbacks import CIRCUIT_OPENS_AFTER
 from marketeer.domain.snapshot import Change
-from marketeer.domain.work import WorkItem, WorkKind, WorkState
+from marketeer.domain.work import WorkItem, WorkKind, WorkState, item_of_delivery
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.gate import Gate
 from marketeer.engine.handlers import Handled, Handlers
@@ -55,13 +55,15 @@ log = get_logger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
     """`owner` names this process in leases; times are seconds. `masked` takes secrets out of what errors say.
-    `patience_s` is how long a store out of reach is waited for (None: for ever)."""
+    `patience_s` is how long a store out of reach is waited for (None: for ever). `rehearsals_only`: the queue brings
+    other workers' real goals too, and this one has no key."""
 
     owner: str
     max_parallel: int
     lease_s: float
     masked: Callable[[str], str]
     patience_s: float | None = PATIENCE_S
+    rehearsals_only: bool = False
 
 
 class Worker:
@@ -135,13 +137,13 @@ class Worker:
         while not self.stopping.is_set():
             await self._turn(self._active)
             self._active.add(slot)
-            item_id = await self._queue.get()
+            delivery_id = await self._queue.get()
             # Fewer may be allowed by now than were when it went to the queue.
             await self._turn(self._busy)
             self._waiting.discard(slot)
             self._busy.add(slot)
             try:
-                await self._job(slot, item_id)
+                await self._delivered(slot, delivery_id)
             finally:
                 self._in_hand.pop(slot, None)
                 self._busy.discard(slot)
@@ -149,6 +151,12 @@ class Worker:
                 self._rested.set()
                 self._room.set()
             self._waiting.add(slot)
+
+    async def _delivered(self, slot: asyncio.Task[None], delivery_id: str) -> None:
+        try:
+            await self._job(slot, item_of_delivery(delivery_id))
+        finally:
+            await self._queue.done(delivery_id)
 
     async def _turn(self, others: set[asyncio.Task[None]]) -> None:
         """Returns when one more may join these."""
@@ -237,9 +245,12 @@ class Worker:
         item = self._progress.item(item_id)
         if item is None or item.state is not WorkState.READY:
             item = await self._store.work_item(item_id)
-        if item is None or item.state is not WorkState.READY:
+        if item is None:
+            log.warning("unknown_item_refused", item=item_id)
+            return None
+        if item.state is not WorkState.READY:
             return None  # the queue brings an item at least once
-        if not self._gate.is_open and not await self._may_be_taken_up(item):
+        if (self._options.rehearsals_only or not self._gate.is_open) and not await self._may_be_taken_up(item):
             return None
         claimed = Claimed(item_id=item_id, owner=self._options.owner, lease_until=self._lease_end())
         with structlog.contextvars.bound_contextvars(item=item_id, goal_id=item.goal_id, task_id=item.task_id):
@@ -249,6 +260,8 @@ class Worker:
     async def _may_be_taken_up(self, item: WorkItem) -> bool:
         """What may not stays in the store; the sweep brings it again when it may."""
         goal = await self._store.goal(item.goal_id)
+        if self._options.rehearsals_only and not goal.rehearsal:
+            return False
         return self._gate.allows(item.priority, rehearsal=goal.rehearsal)
 
     def _taker(self, item: WorkItem) -> Taker | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
@@ -12,7 +12,11 @@ class WorkQueue(Protocol):
     the sweep, and whoever waits goes on waiting.
 
     An id is a work item's with the claim that it waits for (`WorkItem.delivery_id`): what was handed back is a new one.
+
+    `on_turn` is told why it is out of reach; and None when it is back, or was found to have lost what was put.
     """
+
+    on_turn: Callable[[str | None], None] | None
 
     async def put(self, entries: Sequence[tuple[str, int]]) -> None:
         """(id, priority). An id that is already waiting is left where it is."""

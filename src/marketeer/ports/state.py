@@ -9,6 +9,7 @@ from typing import Protocol
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.health import QueueDepth
 from marketeer.domain.metrics import Metrics
+from marketeer.domain.roll import WorkerEntry
 
 
 class StateStore(Protocol):
@@ -39,6 +40,21 @@ class StateStore(Protocol):
 
     async def blocked_pipelines(self) -> Sequence[str]:
         """Names of those whose real goals wait for a human after failures in a row."""
+        ...
+
+    async def workspace_id(self) -> str:
+        """The workspace's name where it shares a server with others. It stays the same wherever the folder goes."""
+        ...
+
+    async def worker_seen(self, entry: WorkerEntry) -> Sequence[str]:
+        """Note that this process works here. Returns the owners of reservations that are not on the roll, or have been
+        silent for too long."""
+        ...
+
+    async def worker_left(self, owner: str) -> None: ...
+
+    async def workers(self) -> Sequence[WorkerEntry]:
+        """The roll, those who came first before. One that died without a word stays on it for a day."""
         ...
 
     async def failures_in_a_row(self, goal_id: str, *, most: int) -> int:

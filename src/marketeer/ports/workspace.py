@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from marketeer.domain.degradation import Disk
@@ -40,8 +40,16 @@ class Workspace(Protocol):
         """The room where it lies; None when that cannot be told."""
         ...
 
-    def work_lock(self, *, scope: str, is_daemon: bool = False) -> AbstractAsyncContextManager[None]:
-        """The right to work on the embedded queue. Raises WorkspaceBusy with the holder's pid."""
+    def turn_at_files(self) -> AbstractContextManager[bool]:
+        """For processes that share the work: whether no other one is at the files now. Then none is until the block
+        ends."""
+        ...
+
+    def work_lock(
+        self, *, scope: str, is_daemon: bool = False, shared: bool = False
+    ) -> AbstractAsyncContextManager[None]:
+        """The right to work here: alone, as the embedded queue needs it, or `shared` with others. Raises WorkspaceBusy
+        with a holder's pid."""
         ...
 
     def scheduler_mark(self) -> AbstractAsyncContextManager[None]:

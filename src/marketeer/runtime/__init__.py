@@ -6,6 +6,7 @@ needed.
 """
 
 from marketeer.runtime.doors import Reader, open_office, open_reader
+from marketeer.runtime.hands import open_link
 from marketeer.runtime.health import health_of
 from marketeer.runtime.loading import (
     claude_model,
@@ -26,6 +27,7 @@ __all__ = [
     "health_of",
     "load_workspace_routing",
     "load_workspace_team",
+    "open_link",
     "open_office",
     "open_reader",
     "preview",

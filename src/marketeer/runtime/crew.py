@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-from marketeer.adapters.local_queue import LocalQueue
 from marketeer.adapters.rehearsal import RehearsalModel
 from marketeer.domain.work import Scope
 from marketeer.engine.api_state import ApiState
@@ -18,13 +14,14 @@ from marketeer.engine.handlers import Handlers
 from marketeer.engine.ledger import Ledger, Models
 from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
-from marketeer.engine.outbox import Outbox
+from marketeer.engine.outbox import SWEEP_EVERY_S, Outbox
 from marketeer.engine.patience import PATIENCE_S
 from marketeer.engine.reports import Reports
 from marketeer.engine.reviewer import Reviewer
 from marketeer.engine.session import Session
 from marketeer.engine.worker import Worker, WorkerOptions
 from marketeer.masking import Masking
+from marketeer.runtime.hands import SWEEP_IN_COMPANY_S, lease_s, new_company, new_owner, new_queue
 from marketeer.runtime.loading import load_workspace_routing, zone_of
 
 if TYPE_CHECKING:  # the office makes the crew
@@ -34,7 +31,7 @@ if TYPE_CHECKING:  # the office makes the crew
 def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATIENCE_S) -> Session:
     """Everyone, and the session that they work in. `patience_s` is for a store out of reach (None: for ever)."""
     settings, store, clock = office.settings, office.store, office.clock
-    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+    owner = new_owner()
     rehearsal = RehearsalModel(clock, settings.marketeer_rehearsal_latency_s)
     real, warm_up = (None, None) if scope.rehearsals_only else office.real_model()
     api = ApiState(clock)
@@ -77,7 +74,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         reviewer=Reviewer(library=library, team=office.team, clock=clock),
         tracer=office.tracer,
     )
-    queue = LocalQueue()
+    queue, company = new_queue(office), new_company(office, owner)
     gate = Gate(
         store=store,
         clock=clock,
@@ -86,6 +83,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         ask_api=real.answers if real is not None else None,
         disk=office.workspace.disk,
         budget_level=office.budget_level,
+        shared=company is not None,
     )
     outbox = Outbox(
         store=store,
@@ -95,6 +93,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         clock=clock,
         scope=scope,
         gate=gate,
+        sweep_every_s=SWEEP_IN_COMPANY_S if company is not None else SWEEP_EVERY_S,
     )
     worker = Worker(
         store=store,
@@ -108,15 +107,17 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         options=WorkerOptions(
             owner=owner,
             max_parallel=settings.max_parallel_agents,
-            lease_s=settings.marketeer_lease_s,
+            lease_s=lease_s(office),
             masked=Masking(settings.secrets()),
             patience_s=patience_s,
+            rehearsals_only=company is not None and scope.rehearsals_only,
         ),
     )
     return Session(
         store=store,
         progress=office.progress,
         library=library,
+        queue=queue,
         outbox=outbox,
         worker=worker,
         gate=gate,
@@ -125,4 +126,5 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         owner=owner,
         grace_s=settings.shutdown_grace_s,
         warm_up=warm_up,
+        company=company,
     )

@@ -78,7 +78,7 @@ async def open_watch(
     office: Office, *, parts: Sequence[Part] = (), on_reload: Callable[[Sequence[str]], None] | None = None
 ) -> AsyncIterator[Watch]:
     """`parts` run beside the work; `on_reload` is told what a reload has changed. Raises WorkspaceBusy."""
-    async with office.workspace.work_lock(scope=ALL, is_daemon=True):
+    async with office.workspace.work_lock(scope=ALL, is_daemon=True, shared=office.link is not None):
         work = Work(office)
         reloading = Reloading(office, on_reload)
         events = office.event_bus()
@@ -107,6 +107,8 @@ def _daily(office: Office) -> Daily:
 def recoveries(office: Office, events: EventBus) -> Sequence[Recovery]:
     """What a process that died here has left is put right in this order."""
     store, progress, clock = office.store, office.progress, office.clock
+    if office.link is not None:
+        return []  # in company only silence tells who is dead: each session sees to that
     return [
         Recovery(name="leases", run=lambda: free_leases(store, progress)),
         Recovery(name="reservations", run=lambda: free_reservations(store, clock, owner_not=EVERYBODY_ELSE)),

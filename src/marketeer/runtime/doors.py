@@ -16,6 +16,7 @@ from marketeer.ports import Clock, ModelClient, Tracer
 from marketeer.runtime.office import Office
 
 if TYPE_CHECKING:  # what start-up must not pay for
+    from marketeer.adapters.bullmq_queue import RedisLink
     from marketeer.settings import Settings
 
 
@@ -43,12 +44,20 @@ async def open_reader(settings: Settings, *, clock: Clock | None = None) -> Asyn
 
 @asynccontextmanager
 async def open_office(
-    settings: Settings, *, clock: Clock | None = None, model: ModelClient | None = None, tracer: Tracer | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    model: ModelClient | None = None,
+    tracer: Tracer | None = None,
+    link: RedisLink | None = None,
 ) -> AsyncIterator[Office]:
-    """Makes the workspace when there is none. `model` stands in for Claude, `tracer` for OpenTelemetry (tests)."""
+    """Makes the workspace when there is none. `model` stands in for Claude, `tracer` for OpenTelemetry (tests). Whoever
+    works here gives the `link` to the Redis that is configured (`open_link`)."""
     workspace = FileWorkspace(settings.workspace_dir)
     workspace.make()
     async with _open_store(workspace) as store, _open_tracer(settings) as found:
+        if link is not None:
+            await link.enter(settings.marketeer_redis_prefix, await store.workspace_id())
         office = Office(
             settings=settings,
             workspace=workspace,
@@ -56,6 +65,7 @@ async def open_office(
             clock=clock or SystemClock(),
             model=model,
             tracer=tracer or found,
+            link=link,
         )
         try:
             yield office

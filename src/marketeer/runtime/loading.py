@@ -40,10 +40,11 @@ def require_key_and_prices(settings: Settings, team: FileTeam) -> None:
         team.model(tier)
 
 
-def require_idle(workspace: FileWorkspace) -> None:
-    """Raises WorkspaceBusy while a process works in the workspace."""
+def require_idle(workspace: FileWorkspace, *, shares: bool = False) -> None:
+    """Raises WorkspaceBusy while a process works in the workspace. Whoever `shares` the work is only kept out by one
+    that does not."""
     holder = workspace.worker()
-    if holder is not None:
+    if holder is not None and not (shares and holder.get("shared")):
         msg = (
             f"process {holder.get('pid', 'unknown')} already works in {str(workspace.root)!r}; "
             "wait for it to end, stop it, or give another --workspace"

@@ -20,6 +20,7 @@ from marketeer.ports import Clock, ModelClient, Tracer
 from marketeer.runtime.loading import NO_KEY, claude_model, load_workspace_routing, load_workspace_team, schedule_book
 
 if TYPE_CHECKING:  # what start-up must not pay for
+    from marketeer.adapters.bullmq_queue import RedisLink
     from marketeer.adapters.claude import ClaudeModel
     from marketeer.adapters.team_files import FileTeam
     from marketeer.domain.firing import Circumstances
@@ -30,7 +31,7 @@ if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.engine.progress import Progress
     from marketeer.engine.schedule_book import ScheduleBook
     from marketeer.engine.scheduler import Scheduler
-    from marketeer.engine.session import Session
+    from marketeer.engine.session import Session, WatchedDoorbell
     from marketeer.settings import Settings
 
 
@@ -59,6 +60,7 @@ class Office:
         clock: Clock,
         model: ModelClient | None,
         tracer: Tracer | None = None,
+        link: RedisLink | None = None,
     ) -> None:
         from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
         from marketeer.engine.budget_page import BudgetPage
@@ -73,7 +75,12 @@ class Office:
         self.workspace = workspace
         self.store = store
         self.clock = clock
-        self.doorbell = SqliteDoorbell(store, clock)
+        self.link = link
+        self.doorbell: WatchedDoorbell = SqliteDoorbell(store, clock)
+        if link is not None:
+            from marketeer.adapters.bullmq_queue import RedisDoorbell
+
+            self.doorbell = RedisDoorbell(self.doorbell, link, clock)
         self.progress: Progress = Progress(store, clock, self.doorbell, self.tracer)
         self.library = library = Library(store, workspace, clock)
         self._closing = Closing(store=store, progress=self.progress, library=library, clock=clock)
@@ -219,28 +226,40 @@ class Office:
         *,
         on_session: Callable[[Session], None] | None = None,
         rehearsals_only: bool = False,
+        rests: bool = True,
     ) -> Session:
-        """Work on one goal, or all, until nothing moves by itself. Raises WorkspaceBusy when another process does.
+        """Work on one goal, or all, until nothing moves by itself; without `rests` until interrupted. Raises
+        WorkspaceBusy when another process does that shares its work with nobody.
 
         `on_session` gets the session before it starts, to interrupt it.
         """
         from marketeer.runtime.crew import new_session
 
-        async with self.workspace.work_lock(scope=goal_id or "all"):
+        # What comes off a shared queue may be any goal's.
+        shared = self.link is not None
+        async with self.workspace.work_lock(scope="all" if shared else goal_id or "all", shared=shared):
             scope = Scope(
                 goal_ids=None if goal_id is None else frozenset({goal_id}),
                 rehearsals_only=rehearsals_only or not self.has_model,
             )
             if not (scope.rehearsals_only or (goal_id is not None and (await self.store.goal(goal_id)).rehearsal)):
                 await self.adopt_month_cap()
-            session = new_session(self, scope)
+            session = new_session(self, scope, **({} if rests else {"patience_s": None}))
             if on_session is not None:
                 on_session(session)
             try:
-                await session.run(goal_id)
+                await session.run(goal_id, rests=rests)
             finally:
                 await self.metrics_page.flush()
             return session
+
+    async def enqueue(self, goal_id: str) -> None:
+        """Put what the goal owes now on the queue, for others to take. The embedded queue is each process's own."""
+        from marketeer.runtime.hands import new_queue
+
+        queue, scope = new_queue(self), Scope(goal_ids=frozenset({goal_id}))
+        owed = await self.store.ready_items(now=self.clock.now(), scope=scope, limit=ALL_GOALS)
+        await queue.put([(item.delivery_id, item.queue_priority) for item in owed])
 
     # -- schedules -------------------------------------------------------------------------------------------
 

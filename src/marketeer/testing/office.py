@@ -49,7 +49,7 @@ class MemoryWorkspace(FileWorkspace):
         return None if content is None else (hash(content), len(content))
 
     @asynccontextmanager
-    async def work_lock(self, *, scope: str, is_daemon: bool = False) -> AsyncIterator[None]:
+    async def work_lock(self, *, scope: str, is_daemon: bool = False, shared: bool = False) -> AsyncIterator[None]:
         yield
 
     @asynccontextmanager

@@ -7,16 +7,19 @@ serves alone while Redis is out of reach.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Protocol
 from uuid import uuid4
 
 from redis.asyncio.client import PubSub
 
 from marketeer.adapters.bullmq_queue.link import LONGEST_WAIT_S, TROUBLE, RedisLink
+from marketeer.domain.errors import StoreUnavailable
 from marketeer.ports import Clock, Doorbell
 
 # A burst of commits is one message.
 BUNDLE_S = 0.02
+STORE_AGAIN_S = 1.0
 
 
 class StoreDoorbell(Doorbell, Protocol):
@@ -36,7 +39,7 @@ class RedisDoorbell:
         self._inner = inner
         self._link = link
         self._clock = clock
-        self._channel = f"{link.space}:bell"
+        self._channel = link.key("bell")
         self._me = uuid4().hex
         self._to_tell = asyncio.Event()
 
@@ -53,9 +56,17 @@ class RedisDoorbell:
 
     async def watch(self) -> None:
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._inner.watch(), name="store's doorbell")
+            loops.create_task(self._watch_store(), name="store's doorbell")
             loops.create_task(self._tell(), name="telling")
             loops.create_task(self._listen(), name="listening")
+
+    async def _watch_store(self) -> None:
+        while True:
+            try:
+                await self._inner.watch()
+            except StoreUnavailable:
+                # Whoever reads or writes it hears of that too, and says so.
+                await self._clock.sleep(STORE_AGAIN_S)
 
     async def _tell(self) -> None:
         while True:
@@ -83,4 +94,5 @@ class RedisDoorbell:
         while True:
             message = await channel.get_message(timeout=LONGEST_WAIT_S)
             if message is not None and message["data"] != self._me:
-                await self._inner.look()
+                with suppress(StoreUnavailable):
+                    await self._inner.look()

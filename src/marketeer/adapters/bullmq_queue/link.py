@@ -23,13 +23,14 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisError,
 )
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from marketeer.domain.errors import ConfigurationError
 from marketeer.ports import Clock
 
 # All of the first look, name resolution included.
-OPEN_WITHIN_S = 2.5
-BRISK_S = 2.0
+OPEN_WITHIN_S = 2.0
+BRISK_S = 1.5
 PATIENT_S = 15.0
 LOOK_EVERY_S = 2.0
 LOOK_WHILE_DOWN_S = 0.5
@@ -39,22 +40,29 @@ LONGEST_WAIT_S = 5
 # What a lost, hung or refusing Redis comes to.
 TROUBLE = (RedisError, OSError, TimeoutError)
 
+_CAUSES = {
+    "Connect call failed": "connection refused",
+    "Multiple exceptions": "connection refused",
+    "Error -": "no such host",
+    "closed by server": "connection lost",
+    "Connection reset": "connection lost",
+    "Error while reading": "connection lost",
+}
+
 
 class RedisLink:
-    """Open with `await open()`, watch with `run()`, close with `await close()`.
+    """Open with `await open()`, enter a workspace's space with `enter()`, watch with `run()`, end with `await close()`.
 
-    `space` begins every key and channel. `on_turn` is told why Redis is out of reach, and None when it is back or
-    was found empty.
+    `on_turn` is told why Redis is out of reach, and None when it is back or was found empty.
     """
 
-    def __init__(self, address: str, *, space: str, clock: Clock) -> None:
-        self.space = space
+    def __init__(self, address: str, clock: Clock) -> None:
+        self.prefix = self.name = ""
         self.brisk = _client(address, BRISK_S)
         self.patient = _client(address, PATIENT_S)
         self.where = _where(address)
         self.on_turn: Callable[[str | None], None] | None = None
         self._clock = clock
-        self._mark = f"{space}:mark"
         self._up = asyncio.Event()
         self._up.set()
 
@@ -69,10 +77,22 @@ class RedisLink:
         """Raises ConfigurationError, within three seconds, that names host and port and says what to do."""
         try:
             async with asyncio.timeout(OPEN_WITHIN_S):
-                await self._leave_mark()
+                await self.brisk.ping()
         except TROUBLE as exc:
             await self.close()
             raise ConfigurationError(self._complaint(exc)) from exc
+
+    async def enter(self, prefix: str, name: str) -> None:
+        """Keys and channels begin with the prefix, which a Redis user can be limited to, and the name. Raises
+        ConfigurationError when this user may not write there."""
+        self.prefix, self.name = prefix, name
+        try:
+            await self._leave_mark()
+        except TROUBLE as exc:
+            raise ConfigurationError(self._complaint(exc)) from exc
+
+    def key(self, what: str) -> str:
+        return f"{self.prefix}:{self.name}:{what}"
 
     async def close(self) -> None:
         for client in (self.brisk, self.patient):
@@ -106,7 +126,7 @@ class RedisLink:
     async def _leave_mark(self) -> bool:
         """A key of ours: it is missing when Redis was emptied, and a Redis that does not take it is of no use. Returns
         whether it was there."""
-        return await self.brisk.set(self._mark, "here", get=True) is not None
+        return await self.brisk.set(self.key("mark"), "here", get=True) is not None
 
     def _tell(self, trouble: str | None) -> None:
         if self.on_turn is not None:
@@ -151,8 +171,7 @@ def _where(address: str) -> str:
 
 def _cause(exc: BaseException) -> str:
     """In few words: redis-py's own message names host and port once more, and asyncio's lists every address."""
-    if isinstance(exc, TimeoutError) or type(exc).__name__ == "TimeoutError":
+    if isinstance(exc, (TimeoutError, RedisTimeoutError)):
         return "no answer in time"
     text = str(exc)
-    known = {"refused": "connection refused", "Name or service": "no such host", "closed": "connection lost"}
-    return next((words for part, words in known.items() if part in text), text or type(exc).__name__)
+    return next((words for part, words in _CAUSES.items() if part in text), text or type(exc).__name__)

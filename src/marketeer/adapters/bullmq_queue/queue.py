@@ -10,7 +10,7 @@ The store stays the truth. A job is an id and a priority; all that Redis may los
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,9 @@ OFFERED_FOR_S = 5.0
 BATCH = 500
 # BullMQ takes a job without a priority before all others.
 FIRST_PRIORITY = 1
+# How BullMQ orders: priority times this, and a counter.
+PRIORITY_STEP = 2**32
+HEAD_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +46,14 @@ class _Held:
 
 
 class BullmqQueue:
-    """See ports.WorkQueue. `name` is the queue's within the link's space."""
+    """See ports.WorkQueue. The link has entered its workspace's space."""
 
-    def __init__(self, link: RedisLink, *, name: str, clock: Clock) -> None:
+    def __init__(self, link: RedisLink, clock: Clock) -> None:
+        self.on_turn: Callable[[str | None], None] | None = None
         self._link = link
+        link.on_turn = self._turned
         self._clock = clock
-        self._queue = Queue(name, {"connection": link.brisk, "prefix": link.space})
+        self._queue = Queue(link.name, {"connection": link.brisk, "prefix": link.prefix})
         self._backend = self._queue.backend
         self._me = uuid4().hex
         self._fetched = 0
@@ -57,6 +62,7 @@ class BullmqQueue:
         self._wanted = asyncio.Event()
         self._ready: asyncio.Queue[str] = asyncio.Queue()
         self._held: dict[str, _Held] = {}
+        self._head: int | None = None
 
     # -- putting ---------------------------------------------------------------------------------------------
 
@@ -86,10 +92,18 @@ class BullmqQueue:
             self._link.failed(exc)
             return
         self._offered.update((entry, now) for entry, _ in entries)
+        known = [self._head] if self._head is not None else []
+        self._head = min([*known, *(priority for _, priority in entries)])
 
-    def forget_offers(self) -> None:
-        """Redis may have lost them."""
+    def _turned(self, trouble: str | None) -> None:
+        # Redis may have lost whatever was offered.
         self._offered.clear()
+        if self.on_turn is not None:
+            self.on_turn(trouble)
+
+    @property
+    def most_urgent(self) -> int | None:
+        return self._head
 
     # -- taking ----------------------------------------------------------------------------------------------
 
@@ -127,6 +141,7 @@ class BullmqQueue:
         async with asyncio.TaskGroup() as loops:
             loops.create_task(self._link.run(), name="redis")
             loops.create_task(self._fetch(), name="fetch")
+            loops.create_task(self._look_ahead(), name="head")
             loops.create_task(self._keep_locks(), name="locks")
             loops.create_task(self._take_up_stalled(), name="stalled")
 
@@ -153,8 +168,23 @@ class BullmqQueue:
             return False
         self._held[job_id] = _Held(job=Job.fromJSON(self._queue, data, job_id), token=token)
         self._offered.pop(job_id, None)
+        self._head = None
         self._ready.put_nowait(job_id)
         return True
+
+    async def _look_ahead(self) -> None:
+        """While we hold something: what we end with next may have to give way to what waits here."""
+        while True:
+            await self._clock.sleep(HEAD_EVERY_S)
+            if not self._held or not self._link.is_up:
+                self._head = None
+                continue
+            try:
+                first = await self._link.brisk.zrange(self._backend.keys["prioritized"], 0, 0, withscores=True)
+            except TROUBLE as exc:
+                self._heard(exc)
+                continue
+            self._head = int(first[0][1]) // PRIORITY_STEP - FIRST_PRIORITY if first else None
 
     async def _keep_locks(self) -> None:
         while True:

@@ -19,6 +19,7 @@ from marketeer.adapters.sqlite import journal as journal_sql
 from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.adapters.sqlite import metrics as metrics_sql
 from marketeer.adapters.sqlite import spending as spending_sql
+from marketeer.adapters.sqlite import workers as workers_sql
 from marketeer.adapters.sqlite.codec import Codec, time_of
 from marketeer.adapters.sqlite.database import Database, data_version
 from marketeer.adapters.sqlite.events import SqliteEvents
@@ -39,6 +40,7 @@ from marketeer.domain.learning import Learning
 from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
 from marketeer.domain.metrics import Metrics
 from marketeer.domain.review import Review
+from marketeer.domain.roll import WorkerEntry
 from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import Task
@@ -192,6 +194,18 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices):
 
     async def blocked_pipelines(self) -> Sequence[str]:
         return await self._db.read(metrics_sql.blocked_pipelines)
+
+    async def workspace_id(self) -> str:
+        return await self._db.read(workers_sql.workspace_id)
+
+    async def worker_seen(self, entry: WorkerEntry) -> Sequence[str]:
+        return await self._db.write(lambda c: workers_sql.seen(c, entry))
+
+    async def worker_left(self, owner: str) -> None:
+        await self._db.write(lambda c: workers_sql.left(c, owner))
+
+    async def workers(self) -> Sequence[WorkerEntry]:
+        return await self._db.read(workers_sql.load)
 
     async def failures_in_a_row(self, goal_id: str, *, most: int) -> int:
         return await self._db.read_long(lambda c: metrics_sql.failures_in_a_row(c, goal_id, most))
@@ -442,7 +456,11 @@ def _learnings(
 
 
 def _add_told(connection: sqlite3.Connection, document: Document) -> Document:
-    """What the machine adds belongs to a change, which has entries of its own."""
+    """What the machine adds belongs to a change, which has entries of its own. An edit is one version, however many
+    processes see it."""
+    newest = documents_sql.find(connection, document.path, None) if document.author is Author.HUMAN else None
+    if newest is not None and newest.author is Author.HUMAN and newest.sha256 == document.sha256:
+        return newest
     stored = documents_sql.add(connection, document)
     if document.author is Author.HUMAN:
         journal_sql.add_entries(connection, [edited(stored)])
