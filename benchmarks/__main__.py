@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import caching, history, inflight, memory, money, overhead, startup, throughput, watching
+from benchmarks import caching, history, inflight, memory, money, overhead, startup, throughput, watching, webhooks
 from benchmarks.figures import Place, Result
 from benchmarks.machine import this_machine
 from benchmarks.report import as_json, as_markdown
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "money": money.run,
     "throughput": throughput.run,
     "watching": watching.run,
+    "webhooks": webhooks.run,
     "history": history.run,
 }
 TINY: dict[str, Callable[[Place], Result]] = {
@@ -37,6 +38,7 @@ TINY: dict[str, Callable[[Place], Result]] = {
     "money": partial(money.run, size=money.TINY),
     "throughput": partial(throughput.run, size=throughput.TINY),
     "watching": partial(watching.run, size=watching.TINY),
+    "webhooks": partial(webhooks.run, size=webhooks.TINY),
     "history": partial(history.run, size=history.TINY),
 }
 
