@@ -178,5 +178,13 @@ async def test_a_file_is_read_again_when_it_changes_and_when_it_is_mended(files:
 async def test_a_file_is_not_read_again_while_nothing_changes(files: Files) -> None:
     files.write("types: [{name: one}]")
     assert await files.rules() is await files.rules()
-    files.team = load_team(None)  # another team may have other pipelines
-    assert "one" in (await files.rules()).types
+
+
+async def test_a_file_is_read_again_when_the_team_has_other_pipelines(files: Files, tmp_path: Path) -> None:
+    assert "no pipeline 'My Plan'" in await files.error("mappings: [{id: traffic-drop, pipeline: My Plan}]")
+    (tmp_path / "pipelines.yaml").write_text(
+        "pipelines:\n  - name: My Plan\n    category: content\n    priority: P2\n"
+        "    phases: [{name: Write, steps: [{skill: copywriting}]}]\n"
+    )
+    files.team = load_team(tmp_path)
+    assert next(iter((await files.rules()).of("traffic_drop"))).pipeline == "My Plan"

@@ -46,7 +46,6 @@ async def _keep_watch(call: Call, link: RedisLink | None) -> int:
     async with open_office(call.settings, link=link) as office:
         server = WebServer(office)
         parts = [
-            Part(name="events", run=office.event_bus().run),
             Part(name="web", run=server.run, finish=server.stop),
             *([_progress_lines(office.store, office)] if _shows_lines(call) else []),
         ]
