@@ -15,6 +15,8 @@ import pytest
 
 import marketeer
 from marketeer.adapters.sqlite import pruning
+from marketeer.adapters.sqlite.codec import time_text
+from marketeer.adapters.system_clock import SystemClock
 from marketeer.cli.keeping import age, size
 from marketeer.domain.errors import UsageError
 from marketeer.engine.executor import EARLIER_RUNS
@@ -22,6 +24,7 @@ from tests.e2e.conftest import GOAL, Cli, wait_for_line
 from tests.e2e.harness import assert_nothing_lost_or_doubled
 from tests.integration import desk
 from tests.support.builders import a_document, a_reservation
+from tests.support.events import raw_event
 
 SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "0.2"}
 VERY_SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "30"}
@@ -231,6 +234,26 @@ async def test_prune_takes_old_goals_and_leaves_money_learnings_and_files(cli: C
     assert cli("prune", "--older-than", "90d", "--json").document["goals"] == 0
 
 
+async def test_prune_takes_events_decided_long_ago_and_no_others(cli: Cli) -> None:
+    workspace = cli.folder / "workspace"
+    async with desk.an_office(cli.folder, None) as office:
+        bus = office.event_bus()
+        for event_id in ("old", "young"):
+            await bus.receive(raw_event(id=event_id, type="new_blog_post"))
+        await bus.process()
+        await bus.receive(raw_event(id="owed"))
+    with closing(sqlite3.connect(workspace / "marketeer.db")) as connection, connection:
+        connection.execute("UPDATE events SET received_at = '2020-01-01T00:00:00.000000Z' WHERE event_id != 'young'")
+        today = time_text(SystemClock().now())
+        connection.execute("UPDATE events SET received_at = ? WHERE event_id = 'young'", (today,))
+    looked = cli("prune", "--older-than", "7d", "--dry-run", "--json").document
+    told = cli("prune", "--older-than", "7d", "--json").document
+    assert looked["rows"].get("events") == told["rows"].get("events") == 1
+    assert query(workspace, "SELECT event_id FROM events ORDER BY number") == [("young",), ("owed",)]
+    assert query(workspace, "SELECT event_id FROM event_goals") == []
+    assert len(query(workspace, "SELECT goal_id FROM goals")) == 1
+
+
 async def test_a_goal_after_the_pruning_reads_what_earlier_ones_made(cli: Cli) -> None:
     workspace = cli.folder / "workspace"
     make_old(workspace, *await finished(cli.folder, EARLIER_RUNS + 2))
@@ -386,7 +409,7 @@ async def test_pruning_knows_every_table_that_tells_of_a_goal(cli: Cli) -> None:
     await finished(cli.folder, 1)
     schema = query(cli.folder / "workspace", "SELECT name, sql FROM sqlite_master WHERE type = 'table'")
     known = {table for table, _ in (*pruning._GOAL_ROWS, *pruning._REHEARSAL_ROWS)}
-    known |= {"journal", "journal_heads", "reservations", "learnings", "firings"}
+    known |= {"journal", "journal_heads", "reservations", "learnings", "firings", "events", "event_goals"}
     assert {name for name, sql in schema if "goal_id" in sql or "task_id" in sql} == known
 
 

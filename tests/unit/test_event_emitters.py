@@ -47,7 +47,7 @@ def test_what_a_human_drops_is_no_failure_of_an_agent() -> None:
 
 
 def test_a_circuit_that_opens_is_told_once_for_each_time() -> None:
-    entry = {"why": "no answer", "data": {"pipeline": "SEO Cycle", "failures": 3}}
+    entry: dict[str, Any] = {"why": "no answer", "data": {"pipeline": "SEO Cycle", "failures": 3}}
     (event,) = told(a_change("pipeline_blocked", **entry))
     (later,) = told(a_change("pipeline_blocked", goal=a_goal(version=9), **entry))
     assert (event.type, event.data["pipeline"], event.data["failures"]) == ("pipeline_blocked", "SEO Cycle", 3)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from marketeer.adapters.team_files import FileTeam, load_team
+from marketeer.adapters.team_files import BUILT_IN, FileTeam, load_team
 from marketeer.adapters.team_files.event_files import FileEvents
+from marketeer.cli.event_view import span
 from marketeer.domain.errors import ConfigurationError
-from marketeer.domain.event import InternalType
-from marketeer.domain.event_condition import AllOf, AnyOf, FieldCondition, Operator
+from marketeer.domain.event import InternalType, read_event
+from marketeer.domain.event_condition import AllOf, AnyOf, FieldCondition, Operator, in_words
 from marketeer.domain.event_mapping import EventRules, wrong_mapping
 from marketeer.domain.goal import Priority
 from marketeer.testing import FakeClock
 
 TEAM = load_team(None)
+PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
 LEAF = "{field: type, operator: exists, value: true}"
 
 
@@ -188,3 +192,35 @@ async def test_a_file_is_read_again_when_the_team_has_other_pipelines(files: Fil
     )
     files.team = load_team(tmp_path)
     assert next(iter((await files.rules()).of("traffic_drop"))).pipeline == "My Plan"
+
+
+# -- the page about them -----------------------------------------------------------------------------------------
+
+
+async def test_the_pages_table_is_the_built_in_one(files: Files) -> None:
+    told = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if re.match(r"\| [a-z]+_[a-z_]+ \|", line)]
+    assert told == [
+        [
+            *(one.event, one.pipeline, one.priority.value),
+            in_words(one.condition) if one.condition else "-",
+            span(one.cooldown),
+        ]
+        for one in (await files.rules()).mappings
+    ]
+    assert {name for name in (await files.rules()).types if name not in PAGE} == set()
+    assert {operator.value for operator in Operator if f"`{operator.value}`" not in PAGE} == set()
+
+
+async def test_the_examples_of_page_and_file_can_be_used(files: Files) -> None:
+    built_in = (BUILT_IN / "events.yaml").read_text()
+    for example in (
+        re.search(r"^ {4}types:\n.*?(?=\n\n)", PAGE, re.MULTILINE | re.DOTALL),
+        re.search(r"^# {3}types:\n.*?(?=^#\n)", built_in, re.MULTILINE | re.DOTALL),
+    ):
+        assert example is not None
+        files.write(re.sub(r"^(#   |    )", "", example[0], flags=re.MULTILINE))
+        assert "trial_expired" in (await files.rules()).types
+        assert len((await files.rules()).mappings) == 6
+    event = re.search(r"^ {4}\{\n.*?^ {4}\}", PAGE, re.MULTILINE | re.DOTALL)
+    assert event is not None
+    assert read_event(json.loads(event[0]), types=(await files.rules()).types).type == "traffic_drop"

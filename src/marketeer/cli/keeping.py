@@ -288,7 +288,7 @@ def _pruned_lines(
 
 
 def _details(rows: Mapping[str, int]) -> str:
-    words = {"tasks": "task", "documents": "document version", "journal": "journal entry"}
+    words = {"tasks": "task", "documents": "document version", "journal": "journal entry", "events": "event"}
     plurals = {"journal": "journal entries"}
     return ", ".join(
         text.counted(rows[table], word, plurals.get(table)) for table, word in words.items() if rows.get(table)

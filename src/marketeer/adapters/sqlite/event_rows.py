@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from marketeer.adapters.sqlite.codec import json_text, time_of, time_text
@@ -14,6 +14,10 @@ from marketeer.domain.event_effect import EventEffect, StoredEvent
 from marketeer.domain.event_mapping import Decision
 from marketeer.domain.goal import Priority
 
+# No sender repeats itself for longer: a pruned id would take effect again.
+KEPT = timedelta(days=90)
+AT_ONCE = 500
+_OLD = "FROM events WHERE received_at < ? AND decided_at IS NOT NULL"
 _PUT = (
     "INSERT INTO events (event_id, type, timestamp, source, data, replays, goal_id, received_at, outlook, chain)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT chain FROM event_goals WHERE goal_id = ?), 0))"
@@ -132,3 +136,17 @@ def _effect_of(text: str, decided_at: str) -> EventEffect:
         for one in found["decisions"]
     )
     return EventEffect(decisions=decisions, note=found["note"], decided_at=time_of(decided_at))
+
+
+def count_old(connection: sqlite3.Connection, before: datetime) -> int:
+    return int(connection.execute(f"SELECT count(*) {_OLD}", (time_text(before),)).fetchone()[0])
+
+
+def remove_old(connection: sqlite3.Connection, before: datetime) -> int:
+    """Some of the events decided that came before that moment, with what is known of the goals they started."""
+    gone = connection.execute(
+        f"DELETE FROM events WHERE number IN (SELECT number {_OLD} ORDER BY number LIMIT {AT_ONCE})",
+        (time_text(before),),
+    ).rowcount
+    connection.execute("DELETE FROM event_goals WHERE event_id NOT IN (SELECT event_id FROM events)")
+    return gone

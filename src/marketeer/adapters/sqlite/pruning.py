@@ -18,11 +18,11 @@ from pathlib import Path
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite import metrics as metrics_sql
-from marketeer.adapters.sqlite import schedules as schedules_sql
 from marketeer.adapters.sqlite.codec import time_of, time_text
 from marketeer.adapters.sqlite.database import Database
 from marketeer.adapters.sqlite.journal import prune_entries
 from marketeer.adapters.sqlite.migrate import migrate
+from marketeer.adapters.sqlite.old_rows import KINDS, OldRows
 from marketeer.domain.document import CONTEXT_PATH, LEARNINGS_PATH, goal_path, tree_path
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.journal_chain import PRUNED
@@ -134,7 +134,8 @@ async def prune(
             removed = await _remove(database, _goal_steps(old, order), clock, on_files)
             versions = await database.read_long(partial(_old_versions, order=order, without=()))
             removed.add(await _remove(database, _version_steps(versions), clock, on_files))
-            removed.add(await _remove(database, await _firing_steps(database, order), clock, None))
+            for kind in KINDS:
+                removed.add(await _remove(database, await _steps_of(database, kind, order), clock, None))
         used_then, unused = await database.read_long(_space)
     finally:
         await database.close()
@@ -201,24 +202,24 @@ async def _looked_at(database: Database, old: Sequence[_Old], order: PruneOrder)
         count, size = await database.read_long(partial(_count_versions, path=path, below=below))
         removed.rows["documents"] += count
         text_bytes += size
-    firings = await database.read_long(partial(schedules_sql.count_old, before=_firings_before(order)))
-    removed.rows += Counter({"firings": firings} if firings else {})
+    for kind in KINDS:
+        found = await _count(database, kind, order)
+        removed.rows += Counter({kind.table: found} if found else {})
     return removed, text_bytes
 
 
-def _firings_before(order: PruneOrder) -> datetime:
-    return min(order.before, order.now - schedules_sql.KEPT)
+async def _count(database: Database, kind: OldRows, order: PruneOrder) -> int:
+    before = kind.before(order.before, order.now)
+    return await database.read_long(lambda connection: kind.count(connection, before))
 
 
-async def _firing_steps(database: Database, order: PruneOrder) -> deque[_Step]:
-    """The answers to old slots of schedules."""
-    before = _firings_before(order)
-    old = await database.read_long(partial(schedules_sql.count_old, before=before))
+async def _steps_of(database: Database, kind: OldRows, order: PruneOrder) -> deque[_Step]:
+    before = kind.before(order.before, order.now)
 
     def step(connection: sqlite3.Connection) -> _Removed:
-        return _Removed(rows=Counter(firings=schedules_sql.remove_old(connection, before)))
+        return _Removed(rows=Counter({kind.table: kind.remove(connection, before)}))
 
-    return deque([step] * -(-old // schedules_sql.AT_ONCE))
+    return deque([step] * kind.steps(await _count(database, kind, order)))
 
 
 # -- which goals -----------------------------------------------------------------------------------------------
