@@ -16,7 +16,7 @@ from marketeer.adapters.system_clock import SystemClock
 from marketeer.domain.budget import BudgetLevel
 from marketeer.domain.degradation import Disk, Level
 from marketeer.domain.errors import StoreUnavailable
-from marketeer.domain.health import BudgetState, Component, Health, State
+from marketeer.domain.health import BudgetState, Check, Component, Health, State, check_scheduler
 from marketeer.engine import health as health_module
 from marketeer.engine.health import look_at_health
 
@@ -42,6 +42,10 @@ async def fails() -> Any:
     raise StoreUnavailable(msg)
 
 
+async def regular() -> Check:
+    return check_scheduler(running=False)
+
+
 @asynccontextmanager
 async def a_store(folder: Path) -> AsyncIterator[SqliteStore]:
     store = SqliteStore(folder / "marketeer.db")
@@ -57,7 +61,9 @@ async def looked(
     disk: Callable[[], Awaitable[Disk | None]] = roomy,
     budget: Callable[[], Awaitable[BudgetState]] = solvent,
 ) -> Health:
-    return await look_at_health(store, SystemClock(), disk=disk, budget=budget, has_key=True, worked_on=False)
+    return await look_at_health(
+        store, SystemClock(), disk=disk, budget=budget, has_key=True, worked_on=False, schedules=regular
+    )
 
 
 def states(found: Health) -> dict[Component, State]:

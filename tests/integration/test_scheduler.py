@@ -175,7 +175,7 @@ async def test_a_disabled_schedule_answers_its_slots_so_and_owes_nothing_when_en
             assert scheduler.next_firing("hourly") is None
             await pass_time(clock, HOUR + 1, scheduler)
         clock.advance(3 * HOUR)
-        await office.schedule_book().enable("hourly", enabled=True, by="ada")
+        await office.schedule_book.enable("hourly", enabled=True, by="ada")
         async with at_work(office) as scheduler:
             await pass_time(clock, HOUR, scheduler)
         assert [f.reason or f.outcome for f in await answers(office)] == [SkipReason.DISABLED, Outcome.FIRED]
@@ -203,7 +203,7 @@ async def test_a_schedule_of_a_file_that_was_removed_comes_back_when_enabled_and
 async def test_what_another_process_changes_is_heard_with_the_next_ring() -> None:
     clock = FakeClock(START)
     async with an_idle_office(clock) as office, at_work(office) as scheduler:
-        await office.schedule_book().add(HOURLY, own_zone=True, by="ada")
+        await office.schedule_book.add(HOURLY, own_zone=True, by="ada")
         office.doorbell.ring()
         await pass_time(clock, HOUR + 1, scheduler)
         assert [firing.outcome for firing in await answers(office)] == [Outcome.FIRED]
@@ -304,7 +304,7 @@ async def test_two_schedulers_give_each_slot_one_answer_and_one_goal(tmp_path: P
     clock = FakeClock(START)
     async with an_office(tmp_path, None, clock=clock) as one, open_office(one.settings, clock=clock) as two:
         await one.store.keep_default_zone("UTC")
-        await one.schedule_book().add(replace(HOURLY, overlap=Overlap.ALLOW), own_zone=True, by="ada")
+        await one.schedule_book.add(replace(HOURLY, overlap=Overlap.ALLOW), own_zone=True, by="ada")
         async with at_work(one) as first, at_work(two) as second:
             await pass_time(clock, 20 * HOUR + 1, first, second)
         found = await answers(one)

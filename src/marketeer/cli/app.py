@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "budget": ("budget", "Show what was spent of the month's money and on what; raise it; export the ledger."),
     "notify": ("notify", "Show what was announced and how, or try the channels of NOTIFY_URLS."),
     "context": ("context", "Show, check or change what is known about your product."),
+    "schedules": ("schedules", "List what begins by itself and when; run, enable, disable, add or remove one."),
     "pipelines": ("reading", "List the named plans that `start --pipeline` takes."),
     "skills": ("skills", "List, show, check or add specialists."),
     "backup": ("keeping", "Write the whole workspace into one file, also while a goal runs."),

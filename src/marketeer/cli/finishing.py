@@ -101,7 +101,7 @@ async def say_what_holds(desk: Desk, goals: Sequence[Goal]) -> None:
     call, office = desk.call, desk.office
     if desk.stopper.asked.is_set() or all(goal.status.is_final for goal in goals):
         return
-    found = await health_of(call.settings, office.store, office.workspace, office.clock)
+    found = await health_of(call.settings, office.store, office.workspace, office.clock, office.schedule_book)
     if found.paused is not None:
         output.note(f"marketeer: {pause_words(found.paused)}; to go on: {call.command('unpause --all')}")
         return

@@ -15,7 +15,7 @@ from marketeer.domain.health import Health
 from marketeer.domain.metrics import Metrics
 from marketeer.engine.health import health_document, pause_words, without_store
 from marketeer.engine.metrics_view import SKILL_COLUMNS, facts, metrics_document, skill_rows
-from marketeer.runtime import health_of, open_reader
+from marketeer.runtime import health_of, load_workspace_team, open_reader, schedule_book
 
 NOT_WELL = 1
 
@@ -84,7 +84,9 @@ async def _health(call: Call) -> Health:
         return await without_store("no database yet; `marketeer init` or `marketeer start` makes one", disk=place.disk)
     try:
         async with open_reader(call.settings) as reader:
-            return await health_of(call.settings, reader.store, place, reader.clock)
+            team = load_workspace_team(call.settings, checked=False)
+            book = schedule_book(call.settings, reader.store, reader.clock, team)
+            return await health_of(call.settings, reader.store, place, reader.clock, book)
     except MarketeerError as exc:
         return await without_store(str(exc), disk=place.disk)
 

@@ -127,6 +127,25 @@ def check_daemon(conditions: Sequence[Condition], *, daemon_pid: int | None) -> 
     return Check(component=Component.DAEMON, state=State.DEGRADED, reason=reason)
 
 
+def check_scheduler(
+    *, running: bool, active: int = 0, unanswered: Sequence[tuple[datetime, str]] = (), trouble: str | None = None
+) -> Check:
+    """`unanswered` are slots, with the ids of their schedules, that should have been answered: the oldest first."""
+    if unanswered:
+        (slot, schedule_id), count = unanswered[0], len(unanswered)
+        slots = "1 slot has" if count == 1 else f"{count} slots have"
+        first = f"{schedule_id} at {slot:%Y-%m-%d %H:%M} UTC"
+        reason = f"{slots} no answer, the first of {first}; look into the daemon's log, or start it anew"
+        return Check(component=Component.SCHEDULER, state=State.DEGRADED, reason=reason)
+    if trouble is not None:
+        return Check(component=Component.SCHEDULER, state=State.DEGRADED, reason=trouble)
+    if not running:
+        reason = "not running; slots that come meanwhile are answered by the next daemon"
+        return Check(component=Component.SCHEDULER, state=State.HEALTHY, reason=reason)
+    reason = f"every slot is answered; {active} schedule{'' if active == 1 else 's'} enabled"
+    return Check(component=Component.SCHEDULER, state=State.HEALTHY, reason=reason)
+
+
 def check_disk(disk: Disk | None) -> Check:
     if disk is None:
         return Check(component=Component.DISK, state=State.DEGRADED, reason="its room cannot be told")

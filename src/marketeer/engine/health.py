@@ -37,6 +37,7 @@ LIMITS_S = {
     Component.DISK: 2.0,
     Component.BUDGET: 2.0,
     Component.PIPELINES: 2.0,
+    Component.SCHEDULER: 5.0,
 }
 
 
@@ -55,15 +56,18 @@ async def look_at_health(
     budget: Callable[[], Awaitable[BudgetState]],
     has_key: bool,
     worked_on: bool,
+    schedules: Callable[[], Awaitable[Check]],
     daemon_pid: int | None = None,
 ) -> Health:
-    """`worked_on`: whether a process works here now; `daemon_pid` is set when that is a daemon."""
-    conditions, depth, room, money, blocked = await asyncio.gather(
+    """`worked_on`: whether a process works here now; `daemon_pid` is set when that is a daemon. `schedules` tells
+    whether every slot has its answer."""
+    conditions, depth, room, money, blocked, slots = await asyncio.gather(
         _answer(Component.STORE, store.conditions()),
         _answer(Component.QUEUE, store.queue_depth(now=clock.now())),
         _answer(Component.DISK, disk()),
         _answer(Component.BUDGET, budget()),
         _answer(Component.PIPELINES, store.blocked_pipelines()),
+        _answer(Component.SCHEDULER, schedules()),
     )
     known = {} if isinstance(conditions, _Silent) else {each.name: each for each in conditions}
     facts = Facts(
@@ -90,6 +94,7 @@ async def look_at_health(
         _check(Component.DISK, room, check_disk),
         _check(Component.BUDGET, money, check_budget),
         _check(Component.PIPELINES, blocked, check_pipelines),
+        _check(Component.SCHEDULER, slots, lambda found: found),
         _check(Component.DAEMON, conditions, partial(check_daemon, daemon_pid=daemon_pid)),
     )
     return health(facts, checks, paused)

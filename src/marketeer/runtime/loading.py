@@ -5,7 +5,7 @@ Modules that cost start-up time are imported where they are needed.
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -120,26 +120,40 @@ def zone_of(settings: Settings) -> tzinfo:
 
 def preview(settings: Settings, submission: Submission) -> tuple[Goal, Plan, FileTeam]:
     """The plan of a goal without a store: nothing is called and nothing is written."""
+    workspace = FileWorkspace(settings.workspace_dir)
+    workspace.check()
+    team = load_workspace_team(settings)
+    routing = load_workspace_routing(settings, team)
+    context = context_file(settings) or ""
+    goal, plan = planned(submission, team, routing, context, now=SystemClock().now())
+    return goal, plan, team
+
+
+def context_file(settings: Settings) -> str | None:
+    """The product context as it lies in the workspace, None when there is none."""
     from marketeer.domain.document import CONTEXT_PATH
+
+    file = settings.workspace_dir / CONTEXT_PATH
+    return file.read_text("utf-8", errors="replace") if file.is_file() else None
+
+
+def planned(
+    submission: Submission, team: FileTeam, routing: Routing, context: str, *, now: datetime
+) -> tuple[Goal, Plan]:
+    """A goal as if it were submitted now, and the plan it would get; without a context it begins by writing one."""
     from marketeer.domain.planning import build_plan
     from marketeer.domain.product_context import parse_context
     from marketeer.domain.submission import new_goal
 
-    workspace = FileWorkspace(settings.workspace_dir)
-    workspace.check()
-    team = load_workspace_team(settings)
-    pipeline = team.find_pipeline(submission.pipeline) if submission.pipeline else None
-    goal = new_goal(submission, token="preview", now=SystemClock().now())  # noqa: S106 - an id, not a secret
-    file = settings.workspace_dir / CONTEXT_PATH
-    context = file.read_text("utf-8", errors="replace") if file.is_file() else ""
+    goal = new_goal(submission, token="preview", now=now)  # noqa: S106 - an id, not a secret
     plan = build_plan(
         goal=goal,
-        now=goal.created_at,
+        now=now,
         team={name: team.skill_info(name) for name in team.skill_names()},
-        routing=load_workspace_routing(settings, team),
-        pipeline=pipeline,
+        routing=routing,
+        pipeline=team.find_pipeline(submission.pipeline) if submission.pipeline else None,
         pipelines=team.pipelines(),
         rivals=parse_context(context).rivals,
         context_known=bool(context.strip()),
     )
-    return goal, plan, team
+    return goal, plan

@@ -92,6 +92,7 @@ class Office:
         self._model = model
         self._team: FileTeam | None = None
         self._routing: Routing | None = None
+        self._schedule_book: ScheduleBook | None = None
         self._claude: ClaudeModel | None = None
         self._retired: list[ClaudeModel] = []
 
@@ -263,8 +264,11 @@ class Office:
 
     # -- schedules -------------------------------------------------------------------------------------------
 
+    @property
     def schedule_book(self) -> ScheduleBook:
-        return schedule_book(self.settings, self.store, self.clock, self.team)
+        if self._schedule_book is None:
+            self._schedule_book = schedule_book(self.settings, self.store, self.clock, self.team)
+        return self._schedule_book
 
     def scheduler(self, *, rehearsal: bool = False, look_every_s: float | None = None) -> Scheduler:
         """Begins goals by the workspace's schedules while its `run()` runs; somebody has to work on them."""
@@ -272,7 +276,7 @@ class Office:
 
         return Scheduler(
             store=self.store,
-            book=self.schedule_book(),
+            book=self.schedule_book,
             progress=self.progress,
             doorbell=self.doorbell,
             clock=self.clock,
@@ -309,6 +313,7 @@ class Office:
     def adopt(self, settings: Settings, team: FileTeam, routing: Routing) -> None:
         """Go by these from the next session on; the one that runs keeps what it has."""
         self.settings, self._team, self._routing = settings, team, routing
+        self._schedule_book = None
         if self._claude is not None:
             self._retired.append(self._claude)
             self._claude = None

@@ -46,5 +46,8 @@ class HealthPages:
             office = self._office
             now = office.clock.monotonic()
             if self._known is None or now - self._known[0] > FRESH_S:
-                self._known = (now, await health_of(office.settings, office.store, office.workspace, office.clock))
+                found = await health_of(
+                    office.settings, office.store, office.workspace, office.clock, office.schedule_book
+                )
+                self._known = (now, found)
             return self._known[1]
