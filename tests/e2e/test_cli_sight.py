@@ -16,7 +16,7 @@ def test_health_tells_each_part_and_the_level_and_ends_with_one_when_nothing_can
     inside("start", "--rehearse", "--pipeline", "Director Morning Review")
     found = inside("health", "--json")
     parts = {part["component"]: part for part in found.document["components"]}
-    assert set(parts) == {"store", "queue", "model API", "disk", "budget", "pipelines", "daemon"}
+    assert set(parts) == {"store", "queue", "model API", "disk", "budget", "pipelines", "scheduler", "daemon"}
     assert all(part["reason"] for part in parts.values())
     assert parts["model API"]["state"] == "degraded"
     assert found.code == (1 if found.document["level"] in ("minimal", "offline") else 0)

@@ -80,7 +80,7 @@ async def test_all_is_well_in_a_new_workspace(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "silent"),
     [
-        ("conditions", {Component.STORE, Component.MODEL_API}),
+        ("conditions", {Component.STORE, Component.MODEL_API, Component.DAEMON}),
         ("queue_depth", {Component.QUEUE}),
         ("blocked_pipelines", {Component.PIPELINES}),
     ],
@@ -115,4 +115,4 @@ async def test_a_disk_or_a_bill_that_hangs_is_told_of_alone(tmp_path: Path, monk
 
 
 def test_every_part_that_is_asked_has_a_limit_of_its_own() -> None:
-    assert set(health_module.LIMITS_S) == set(Component) - {Component.MODEL_API, Component.SCHEDULER}
+    assert set(health_module.LIMITS_S) == set(Component) - {Component.MODEL_API, Component.DAEMON}

@@ -23,6 +23,7 @@ from marketeer.settings import load_settings
 from marketeer.testing import FakeClock, in_memory_office
 from marketeer.testing.office import NOWHERE
 from tests.integration.desk import an_office
+from tests.support.passing import pass_time
 from tests.support.waiting import wait_until
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -48,19 +49,6 @@ async def at_work(office: Office, *, rehearsal: bool = True) -> AsyncIterator[Sc
             yield scheduler
         finally:
             scheduler.stop()
-
-
-async def pass_time(clock: FakeClock, seconds: float, *schedulers: Scheduler) -> None:
-    """From one moment at which a scheduler wakes to the next, as time does."""
-
-    def all_asleep() -> bool:
-        return clock.sleepers == len(schedulers) and all(scheduler.at_rest for scheduler in schedulers)
-
-    end = clock.monotonic() + seconds
-    await wait_until(all_asleep)
-    while clock.monotonic() < end:
-        clock.advance(min(end, clock.next_wake or end) - clock.monotonic())
-        await wait_until(all_asleep)
 
 
 async def answers(office: Office, schedule_id: str = "hourly") -> Sequence[Firing]:
@@ -111,7 +99,7 @@ async def test_a_slot_while_its_forerunner_is_at_work_is_left_out_until_that_is_
         await pass_time(clock, 4 * HOUR + 1, scheduler)
         first, *held = await answers(office)
         assert [firing.reason for firing in held] == [SkipReason.STILL_RUNNING] * 3
-        assert (await told(office)).count("schedule_held_up") == 1
+        assert (await told(office)).count("schedule_skipped_again") == 1
         await finish(office, first)
         await pass_time(clock, HOUR, scheduler)
         assert (await answers(office))[-1].outcome is Outcome.FIRED

@@ -31,10 +31,10 @@ IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 # Modules of the domain that are words of their own.
 NOUNS = (
     *("approval", "contract", "document", "goal", "journal", "learning", "ledger"),
-    *("outcome", "plan", "review", "skill", "snapshot", "task"),
+    *("outcome", "plan", "review", "schedule", "firing", "skill", "snapshot", "task"),
 )
 # Commands that have commands of their own.
-GROUPS = ("context", "events", "skills")
+GROUPS = ("context", "events", "schedules", "skills")
 # Where a page may name a file from.
 ROOMS = ("", "src/marketeer/")
 

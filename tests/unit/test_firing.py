@@ -152,7 +152,7 @@ def test_the_one_that_waits_fires_when_its_forerunner_is_done_however_late_and_w
 @pytest.mark.parametrize(("before", "told"), [(0, 0), (1, 0), (2, 1), (3, 0)])
 def test_the_third_slot_in_a_row_that_is_held_is_told_once(before: int, told: int) -> None:
     done = settled(a_schedule(), NOW, past=replace(RUNNING, held_in_a_row=before))
-    assert [entry.what for entry in done.entries] == ["schedule_held_up"] * told
+    assert [entry.what for entry in done.entries] == ["schedule_skipped_again"] * told
 
 
 # -- missed slots ----------------------------------------------------------------------------------------------

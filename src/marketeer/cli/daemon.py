@@ -52,6 +52,7 @@ async def _keep_watch(call: Call, link: RedisLink | None) -> int:
         async with open_watch(office, parts=parts, on_reload=_say_all) as watch:
             with _listening(watch, call.settings.shutdown_grace_s):
                 _say_all([*_opening(office), *_said_of(server, await server.listen())])
+                _say_all(await _schedules(call, office))
                 log.info("daemon_started", workspace=str(workspace.root))
                 await watch.daemon.run()
     log.info("daemon_stopped", handed_back=watch.work.handed_back)
@@ -77,6 +78,22 @@ def _opening(office: Office) -> Sequence[str]:
             "(set it or ANTHROPIC_API_KEY_FILE, then start again)"
         )
     return lines
+
+
+async def _schedules(call: Call, office: Office) -> Sequence[str]:
+    """The first time, what is going to begin by itself and what that will cost."""
+    states = await office.store.schedule_states()
+    if any(state.known_since is not None for state in states):
+        return [f"marketeer: what begins by itself, and when: {call.command('schedules')}"]
+    from marketeer.cli.schedule_view import outlook_lines
+    from marketeer.runtime.schedule_outlook import schedule_outlook
+
+    book = await office.schedule_book.read()
+    outlook = await schedule_outlook(
+        office.settings, office.store, office.clock, office.team, office.routing, book.schedules
+    )
+    change = f"To change that: {call.command('schedules --help')}"
+    return ["marketeer: from now on these begin by themselves:", *outlook_lines(outlook), change]
 
 
 def _said_of(server: WebServer, url: str) -> Sequence[str]:

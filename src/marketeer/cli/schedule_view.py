@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from marketeer.cli import text
-from marketeer.domain.firing import Firing, Outcome
+from marketeer.domain.firing import Circumstances, Firing, Outcome, hindrance_now
 from marketeer.domain.schedule import Schedule
 from marketeer.domain.usage import dollars
 
@@ -27,7 +27,7 @@ def local(slot: datetime | None, zone: str) -> str:
 
 
 def list_rows(
-    schedules: Sequence[Schedule], last: Mapping[str, Firing], now: datetime, *, has_scheduler: bool
+    schedules: Sequence[Schedule], last: Mapping[str, Firing], at: Circumstances, *, has_scheduler: bool
 ) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("SCHEDULE", "CRON", "PIPELINE", "PRI", "NEXT", "LAST")]
     for schedule in schedules:
@@ -38,31 +38,42 @@ def list_rows(
                 schedule.cron,
                 schedule.pipeline,
                 schedule.priority.value,
-                next_words(schedule, now, has_scheduler=has_scheduler),
+                next_words(schedule, at, has_scheduler=has_scheduler),
                 last_words(firing, schedule.zone),
             )
         )
     return rows
 
 
-def next_words(schedule: Schedule, now: datetime, *, has_scheduler: bool) -> str:
+def next_words(schedule: Schedule, at: Circumstances, *, has_scheduler: bool) -> str:
     """When, or why not."""
     if not schedule.enabled:
         return "disabled"
-    slot = local(schedule.next_slot(now), schedule.zone)
+    slot, held = local(schedule.next_slot(at.now), schedule.zone), hindrance_now(schedule, at)
+    if held is not None:
+        slot += f", held: {held[0].value}"
     return slot if has_scheduler else f"{slot} *"
 
 
 def last_words(firing: Firing | None, zone: str) -> str:
-    return f"{local(firing.slot, zone)} {answer_words(firing)}" if firing is not None else NONE
+    """The answer first, as the end may not fit."""
+    if firing is None:
+        return NONE
+    what, details = _answer(firing)
+    return f"{what}, {local(firing.slot, zone)}{details}"
 
 
 def answer_words(firing: Firing) -> str:
     """What became of the slot, and why."""
+    return "".join(_answer(firing))
+
+
+def _answer(firing: Firing) -> tuple[str, str]:
+    why = f" ({firing.why})" if firing.why else ""
     if firing.outcome is Outcome.FIRED:
-        return f"fired {firing.goal_id}" + (f", {firing.why}" if firing.why else "")
-    reason = firing.reason.value if firing.reason is not None else ""
-    return f"{firing.outcome.value}: {reason}" + (f" ({firing.why})" if firing.why else "")
+        return "fired", f" {firing.goal_id}{why}"
+    reason = f": {firing.reason.value}" if firing.reason is not None else ""
+    return f"{firing.outcome.value}{reason}", why
 
 
 def history_rows(firings: Sequence[Firing], zones: Mapping[str, str], zone: str) -> Iterator[tuple[str, str, str]]:
@@ -102,10 +113,12 @@ def cost_line(outlook: Outlook) -> str:
 
 
 def schedule_document(
-    schedule: Schedule, last: Firing | None, now: datetime, *, source: str, due: bool
+    schedule: Schedule, last: Firing | None, at: Circumstances, *, source: str, has_scheduler: bool
 ) -> dict[str, Any]:
-    """`due`: a process answers slots now. Without one there is a next slot all the same, and nobody for it."""
-    next_slot = schedule.next_slot(now) if schedule.enabled else None
+    """Without a scheduler there is a next slot all the same, and nobody for it."""
+    next_slot = schedule.next_slot(at.now) if schedule.enabled else None
+    held = hindrance_now(schedule, at)
+    why_not = f"{held[0].value}: {held[1]}" if held is not None else None if has_scheduler else "no daemon runs"
     return {
         "id": schedule.schedule_id,
         "cron": schedule.cron,
@@ -117,7 +130,7 @@ def schedule_document(
         "enabled": schedule.enabled,
         "source": source,
         "next": next_slot.isoformat() if next_slot else None,
-        "why_not": None if schedule.enabled and due else "no daemon runs" if schedule.enabled else "disabled",
+        "why_not": why_not,
         "last": firing_document(last) if last is not None else None,
     }
 

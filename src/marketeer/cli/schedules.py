@@ -28,9 +28,13 @@ from marketeer.cli.schedule_view import (
     outlook_document,
     schedule_document,
 )
+from marketeer.domain.budget import BudgetLevel
+from marketeer.domain.firing import Circumstances
 from marketeer.domain.goal import Priority
 from marketeer.domain.schedule import Overlap, Schedule, parse_missed
 from marketeer.domain.submission import Submission
+from marketeer.engine.circumstances import look_around
+from marketeer.engine.health import budget_state
 from marketeer.engine.schedule_book import Book, ScheduleBook
 from marketeer.given import chosen
 from marketeer.ports import Clock, Store
@@ -65,24 +69,37 @@ def list_schedules(workspace: WorkspaceOption = None, as_json: JsonOption = Fals
 
 async def _list(call: Call) -> int:
     async with _desk(call) as desk:
-        now = desk.clock.now()
+        at, now = await _around(desk), desk.clock.now()
         last = {firing.schedule_id: firing for firing in await desk.store.newest_firings(until=now)}
         outlook = await _outlook(desk)
         running = desk.workspace.has_scheduler()
     if call.as_json:
         found = [
-            schedule_document(each, last.get(each.schedule_id), now, source=desk.source(each.schedule_id), due=running)
+            schedule_document(
+                each, last.get(each.schedule_id), at, source=desk.source(each.schedule_id), has_scheduler=running
+            )
             for each in desk.found.schedules
         ]
         output.document({"schedules": found, "month": outlook_document(outlook), "scheduler": running})
         return 0
-    for line in text.table(list_rows(desk.found.schedules, last, now, has_scheduler=running)):
+    for line in text.table(list_rows(desk.found.schedules, last, at, has_scheduler=running)):
         output.say(line)
     output.say(f"\nTimes are those of each schedule's zone: {', '.join(desk.zones_used)}.")
     if not running:
         output.say(f"* nothing begins by itself now, as no daemon runs: {call.command('start --daemon')}")
     output.say(cost_line(outlook))
     return 0
+
+
+async def _around(desk: _Desk) -> Circumstances:
+    """What would hold a slot that comes now."""
+
+    async def budget_level() -> BudgetLevel:
+        return (await budget_state(desk.store, desk.clock, cap_usd=desk.settings.budget_monthly)).level
+
+    return await look_around(
+        desk.store, desk.clock, disk=desk.workspace.disk, budget_level=budget_level, rehearsal=False
+    )
 
 
 async def _outlook(desk: _Desk) -> Outlook:
@@ -274,12 +291,12 @@ async def _add(call: Call, wanted: _Wanted) -> int:
             missed=parse_missed(wanted.missed),
         )
         await desk.book.add(schedule, own_zone=wanted.zone is not None, by=user_name())
-        now, running = desk.clock.now(), desk.workspace.has_scheduler()
+        at, running = await _around(desk), desk.workspace.has_scheduler()
     if call.as_json:
-        output.document(schedule_document(schedule, None, now, source="command", due=running))
+        output.document(schedule_document(schedule, None, at, source="command", has_scheduler=running))
         return 0
     output.say(f"{schedule.schedule_id} begins {schedule.pipeline} ({schedule.priority.value})")
-    output.say(f"next: {local(schedule.next_slot(now), schedule.zone)} {schedule.zone}")
+    output.say(f"next: {local(schedule.next_slot(at.now), schedule.zone)} {schedule.zone}")
     if not running:
         output.say(f"nothing begins by itself before a daemon runs: {call.command('start --daemon')}")
     return 0
@@ -361,8 +378,11 @@ async def _with_book(settings: Settings, workspace: FileWorkspace, store: Store,
 
 @asynccontextmanager
 async def _changing(call: Call) -> AsyncIterator[_Desk]:
-    """The same of a workspace that is made when there is none, with a database that changes can be kept in."""
+    """The same, with a database that changes can be kept in."""
     workspace = FileWorkspace(call.settings.workspace_dir)
+    if not workspace.root.is_dir():
+        async with open_reader(call.settings):
+            pass  # says what to do
     workspace.make()
     store = SqliteStore(workspace.database_path)
     await store.open()

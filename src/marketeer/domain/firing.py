@@ -156,7 +156,7 @@ class _Answers:
         self._held_in_a_row = self._held_in_a_row + 1 if held else 0
         if self._held_in_a_row == NOTIFIED_AT:
             schedule_id, text = self._schedule.schedule_id, f"the third slot in a row is left out: {why}"
-            self.entries.append(schedule_entry("schedule_held_up", schedule_id, who=SCHEDULER, now=self._now, why=text))
+            self.entries.append(schedule_entry("schedule_skipped_again", schedule_id, who=SCHEDULER, now=self._now, why=text))
         self._note(slot, outcome, reason=reason, why=why)
 
     def _note(
@@ -195,6 +195,12 @@ def dropped(schedule_id: str, slots: Sequence[datetime], now: datetime) -> Settl
             for slot in slots
         )
     )
+
+
+def hindrance_now(schedule: Schedule, at: Circumstances) -> tuple[SkipReason, str] | None:
+    """What would keep a slot that comes now from firing, and why in words; its forerunners aside."""
+    no = _hindrance(schedule, at.now, Batch(slots=()), at)
+    return no[1:] if no is not None else None
 
 
 _No = tuple[Outcome, SkipReason, str]

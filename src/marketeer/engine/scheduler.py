@@ -135,15 +135,16 @@ class Scheduler:
 
     # -- its life --------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Know all schedules and their next slots. What is new owes nothing for the past. Raises ConfigurationError
-        when a file is wrong."""
+    async def start(self) -> int:
+        """Know all schedules and their next slots; what is new owes nothing for the past. Returns how many answers were
+        dropped that only a wrong clock can have given. Raises ConfigurationError when a file is wrong."""
         await self._book.keep_default_zone()
         forgotten = await self._store.forget_firings_after(self._clock.now() + FUTURE)
         if forgotten:
             log.warning("answers_to_future_slots_dropped", firings=forgotten)
         await self._take(await self._book.read())
         self._started = True
+        return forgotten
 
     def stop(self) -> None:
         """`run` returns after what it is just doing."""

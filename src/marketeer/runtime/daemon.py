@@ -86,6 +86,7 @@ async def open_watch(
             [
                 Part(name="work", run=work.run, finish=work.finish),
                 Part(name="events", run=events.run),
+                Part(name="schedules", run=lambda: office.scheduler().run()),
                 *parts,
                 Part(name="notices", run=lambda: announce(office)),
                 Part(name="daily pages", run=_daily(office).run),
@@ -113,6 +114,7 @@ def recoveries(office: Office, events: EventBus) -> Sequence[Recovery]:
         Recovery(name="leases", run=lambda: free_leases(store, progress)),
         Recovery(name="reservations", run=lambda: free_reservations(store, clock, owner_not=EVERYBODY_ELSE)),
         Recovery(name="inbox", run=events.recover),
+        Recovery(name="firings", run=lambda: office.scheduler().start()),
     ]
 
 
