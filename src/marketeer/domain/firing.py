@@ -156,7 +156,9 @@ class _Answers:
         self._held_in_a_row = self._held_in_a_row + 1 if held else 0
         if self._held_in_a_row == NOTIFIED_AT:
             schedule_id, text = self._schedule.schedule_id, f"the third slot in a row is left out: {why}"
-            self.entries.append(schedule_entry("schedule_skipped_again", schedule_id, who=SCHEDULER, now=self._now, why=text))
+            self.entries.append(
+                schedule_entry("schedule_skipped_again", schedule_id, who=SCHEDULER, now=self._now, why=text)
+            )
         self._note(slot, outcome, reason=reason, why=why)
 
     def _note(
