@@ -37,7 +37,7 @@ _POSTGRES = ("postgresql", "postgres")
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 _LEAST_KEY_BYTES = 16
 # An address may have commas in itself.
-_BETWEEN_ADDRESSES = re.compile(r"[,\s]+(?=[\w+.-]+://)")
+_BETWEEN_ADDRESSES = r"[,\s]+(?=[\w+.-]+://)"
 _URL_PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
@@ -294,7 +294,7 @@ class Settings(BaseSettings):
         if given and from_file is not None:
             raise ValueError
         if from_file is None:
-            return cls._split(given)
+            return _parts(given, ",")
         lines = [line.strip() for line in from_file.get_secret_value().splitlines()]
         return [line for line in lines if line and not line.startswith("#")]
 
@@ -311,8 +311,7 @@ class Settings(BaseSettings):
     @field_validator("notify_urls", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        parts = _BETWEEN_ADDRESSES.split(value.strip(", ")) if isinstance(value, str) else value
-        return [part for part in parts if part] if isinstance(parts, list) else parts
+        return _parts(value, _BETWEEN_ADDRESSES)
 
     @field_validator("notify_urls")
     @classmethod
@@ -325,6 +324,8 @@ class Settings(BaseSettings):
     @classmethod
     def _check_quiet_hours(cls, value: str) -> str:
         begin, _, end = value.replace(" ", "").partition("-")
+        if "-" in end or "+" in value:
+            raise ValueError
         if time.fromisoformat(begin) == time.fromisoformat(end):
             raise ValueError
         return f"{begin}-{end}"
@@ -407,6 +408,14 @@ def _secret_values(settings: Settings) -> list[SecretStr]:
     values = [getattr(settings, name) for name in Settings.model_fields]
     flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
     return [item for item in flat if isinstance(item, SecretStr)]
+
+
+def _parts(value: object, separator: str) -> object:
+    """Of a text; anything else is left for pydantic to judge."""
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip(", \t\n") for part in re.split(separator, value)]
+    return [part for part in parts if part]
 
 
 def _check_scheme(value: str, schemes: tuple[str, ...]) -> None:

@@ -220,3 +220,24 @@ def test_the_table_explains_every_setting() -> None:
     assert rows["SHUTDOWN_GRACE_S"][0] == "30"
     assert rows["ANTHROPIC_API_KEY"][0] == rows["NOTIFY_URLS"][0] == ""
     assert all(meaning.endswith(".") for _, meaning in rows.values())
+
+
+def test_notify_addresses_are_separated_by_commas_or_spaces_and_may_have_commas_themselves() -> None:
+    given = "mailto://a.example?to=x@b.example,y@b.example, slack://t  json://c.example/"
+    settings = load_settings(notify_urls=given)
+    assert [address.get_secret_value() for address in settings.notify_urls] == [
+        "mailto://a.example?to=x@b.example,y@b.example",
+        "slack://t",
+        "json://c.example/",
+    ]
+    assert "NOTIFY_URLS" in refusal(notify_urls="somewhere")
+
+
+@pytest.mark.parametrize("given", ["22:00-07:00", " 22:00 - 07:00 "])
+def test_quiet_hours_are_two_times_of_day(given: str) -> None:
+    assert load_settings(notify_quiet_hours=given).notify_quiet_hours == "22:00-07:00"
+
+
+@pytest.mark.parametrize("given", ["22:00", "night", "22:00-22:00", "25:00-07:00", "22:00-07:00-08:00"])
+def test_quiet_hours_that_are_none_are_refused(given: str) -> None:
+    assert "22:00-07:00" in refusal(notify_quiet_hours=given)
