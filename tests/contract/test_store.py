@@ -28,8 +28,10 @@ from marketeer.domain.budget import TASK_CAP_USD, BudgetLevel
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.document import Author, DocumentKind
 from marketeer.domain.errors import ConfigurationError, Conflict, StoreUnavailable, UsageError
+from marketeer.domain.evidence import used_scores, withheld_scores
 from marketeer.domain.goal import Goal, Priority
 from marketeer.domain.journal import BUDGET_JOURNAL
+from marketeer.domain.learning import LearningStatus
 from marketeer.domain.ledger import Refused, Reservation, Spend
 from marketeer.domain.outcome import HandedBack, Looked, PauseAsked
 from marketeer.domain.plan import Gate
@@ -47,6 +49,7 @@ from tests.support.builders import (
     a_call,
     a_document,
     a_goal,
+    a_learning,
     a_plan,
     a_reservation,
     a_task,
@@ -450,6 +453,94 @@ async def test_learnings_are_read_newest_first_and_real_ones_apart_from_rehearse
     assert list(await store.learnings(rehearsal=False, agent="skill-1")) == real.learnings[:1]
     assert list(await store.learnings(rehearsal=True, category="content", limit=1)) == rehearsed.learnings[1:]
     assert list(await store.learnings(rehearsal=False, category="strategic")) == []
+
+
+async def test_what_is_learned_again_raises_the_one_it_repeats(store: Store) -> None:
+    again = a_learning("l-2", learning="The short subject line is opened more often", provenance=("other",))
+    assert list(await store.learn([a_learning()], ())) == [a_learning()]
+    (stored,) = await store.learn([again], ())
+    assert (stored.learning_id, stored.confidence) == ("l-1", 0.625)
+    assert list(await store.learnings(rehearsal=False)) == [stored]
+    assert await store.learn([a_learning("l-3", rehearsal=True)], ()) == [a_learning("l-3", rehearsal=True)]
+
+
+async def test_learnings_are_told_to_whom_they_are_for(store: Store) -> None:
+    told = {
+        "own": a_learning("own", category="strategic"),
+        "neighbour": a_learning("neighbour", agent="skill-2", action="Count characters"),
+        "elsewhere": a_learning("elsewhere", agent="skill-2", category="strategic", action="Count words"),
+        "everybody": a_learning("everybody", agent="team", category=None, learning="Be kind", action="Always"),
+        "director": a_learning("director", agent="director", action="Plan the subject lines"),
+        "rehearsed": a_learning("rehearsed", rehearsal=True),
+        "retired": a_learning("retired", status=LearningStatus.RETIRED),
+    }
+    await store.put_learnings(list(told.values()), ())
+
+    async def fitting(agent: str, *words: str, rehearsal: bool = False) -> set[str]:
+        found = await store.fitting_learnings(agent, category="content", words=words, rehearsal=rehearsal)
+        return {one.learning.learning_id for one in found}
+
+    assert await fitting("skill-1", "subjects") == {"own", "neighbour", "everybody"}
+    assert await fitting("skill-1", "nothing") == {"own", "everybody"}
+    assert await fitting("skill-3", "subject", "lines") == {"neighbour", "everybody"}
+    assert await fitting("skill-1") == {"own", "everybody"}
+    assert await fitting("director", "subject") == {"director"}
+    assert await fitting("skill-1", "subject", rehearsal=True) == {"rehearsed"}
+    assert await fitting("skill-3", "subject", rehearsal=True) == {"rehearsed"}
+
+
+async def test_what_fits_better_is_more_relevant(store: Store) -> None:
+    await store.put_learnings(
+        [
+            a_learning("best", learning="Pricing pages need VAT", action="State prices with VAT", tags=("pricing",)),
+            a_learning("some", learning="Pages load slowly", action="Shrink pictures"),
+            a_learning("none", learning="Founders skip mails", action="Write less"),
+        ],
+        (),
+    )
+    found = await store.fitting_learnings("skill-1", category=None, words=("pricing", "page"), rehearsal=False)
+    relevance = {one.learning.learning_id: one.relevance for one in found}
+    assert relevance["best"] > relevance["some"] > relevance["none"] == 0
+
+
+@pytest.mark.parametrize("words", [("AND",), ('"', "*"), ("NEAR(",), ("told:r0call",), ("-", "^a"), ("\U0001f600",)])
+async def test_no_word_is_taken_for_a_search_language(store: Store, words: tuple[str, ...]) -> None:
+    await store.put_learnings([a_learning()], ())
+    for agent in ("skill-1", 'skill"-1 OR told:x', "director"):
+        await store.fitting_learnings(agent, category=None, words=words, rehearsal=False)
+
+
+async def test_a_changed_learning_is_found_by_its_new_words_only(store: Store) -> None:
+    await store.put_learnings([a_learning(agent="skill-2")], ())
+    await store.put_learnings([a_learning(agent="skill-2", learning="Ask harbours", action="Early", tags=())], ())
+
+    async def found(word: str) -> bool:
+        return bool(await store.fitting_learnings("skill-1", category="content", words=(word,), rehearsal=False))
+
+    assert (await found("subject"), await found("harbour")) == (False, True)
+
+
+async def test_a_learning_is_found_by_the_beginning_of_its_id(store: Store) -> None:
+    await store.put_learnings([a_learning("abc-1"), a_learning("abc-2"), a_learning("abc-22")], ())
+    assert (await store.find_learning("abc-2")).learning_id == "abc-2"
+    for text, said in (("abc", "more than one"), ("x", "no learning"), ("", "no learning")):
+        with pytest.raises(UsageError, match=said):
+            await store.find_learning(text)
+
+
+async def test_a_finished_task_adds_its_score_to_what_it_was_told_and_what_was_withheld(store: Store) -> None:
+    await store.put_learnings([a_learning("told"), a_learning("kept"), a_learning("other")], ())
+    play = started(a_task(1))
+    await keep(store, play)
+    play.execute(1, learnings=("told",), learnings_withheld=("kept",))
+    play.review(1, MAJOR)
+    play.finish(1)
+    await keep(store, play)
+    assert play.task(1).score == 9.0
+    told, kept, other = [await store.find_learning(name) for name in ("told", "kept", "other")]
+    assert (used_scores(told.evidence).mean, withheld_scores(told.evidence).count) == (9.0, 0)
+    assert (withheld_scores(kept.evidence).mean, used_scores(kept.evidence).count) == (9.0, 0)
+    assert other.evidence == ()
 
 
 # -- money -------------------------------------------------------------------------------------------------------

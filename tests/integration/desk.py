@@ -25,6 +25,7 @@ from marketeer.ports import Clock, ModelClient, ModelRequest, ModelResponse, Tra
 from marketeer.runtime import Office, open_office
 from marketeer.settings import Settings
 from marketeer.testing.answers import Asked, material_of
+from tests.support.builders import a_learning
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LIMIT_S = 20.0
@@ -270,6 +271,15 @@ async def an_office(
         if not office.workspace.team_path.exists():
             office._team = _team()  # read once for all offices
         yield office
+
+
+async def teach(office: Office, skill: str, *, lessons: int = 24, **fields: Any) -> None:
+    """So many learnings of the skill that a task is told some and not others, but for one chance in a million."""
+    told = [
+        a_learning(f"taught-{number}", agent=skill, learning=f"Lesson {number}", action=f"Heed it {number}", **fields)
+        for number in range(lessons)
+    ]
+    await office.store.put_learnings(told, ())
 
 
 async def submit(office: Office, pipeline: str = SOLO, **values: Any) -> Goal:

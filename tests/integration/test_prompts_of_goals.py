@@ -22,6 +22,7 @@ from tests.integration.desk import (
     journal_of,
     settings_for,
     task_of,
+    teach,
     without_summary,
 )
 
@@ -30,9 +31,8 @@ SKILL = "analytics-tracking"
 
 async def test_the_blocks_stand_in_the_order_that_lets_calls_share_their_prefix(tmp_path: Path) -> None:
     clerk = Clerk()
-    clerk.says[SKILL] = [without_summary]
     async with an_office(tmp_path, clerk) as office:
-        await finish(office, FAN)
+        await teach(office, SKILL)
         clerk.says[SKILL] = [without_summary]
         await finish(office, FAN, inputs=(("numbers.csv", "day,visits\n1,20\n"),))
         request = clerk.calls(SKILL)[-1]

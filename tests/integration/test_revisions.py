@@ -9,6 +9,7 @@ import pytest
 from marketeer.domain import steps
 from marketeer.domain.approval import ApprovalStatus, Decision
 from marketeer.domain.errors import UsageError
+from marketeer.domain.evidence import used_scores, withheld_scores
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.task import TaskStatus
 from marketeer.runtime import Office
@@ -77,11 +78,16 @@ async def test_what_a_revision_taught_is_told_to_the_skill_in_the_next_goal(tmp_
         assert (learning.goal_id, learning.task_id, learning.category) == (goal.goal_id, task.task_id, "measurement")
         assert learning.learning in read(office, "memory/learnings.md")
         assert not any("## Past Learnings" in texts(request) for request in clerk.calls(SKILL))
-        await finish(office, FAN)
-        blocks = clerk.calls(SKILL)[-1].system
-        assert blocks[-1].text.startswith("## Past Learnings\n")
-        assert learning.line() in blocks[-1].text
+        second = await finish(office, FAN)
+        task = await task_of(office, second, SKILL)
+        told = texts(clerk.calls(SKILL)[-1])
+        # One half of the tasks is told, the other is what that half is compared with.
+        assert (*task.learnings, *task.learnings_withheld) == (learning.learning_id,)
+        assert (learning.line() in told) is ("## Past Learnings" in told) is bool(task.learnings)
         assert "## Past Learnings" not in texts(clerk.calls("social-content")[0])
+        after = await office.store.find_learning(learning.learning_id)
+        counts = used_scores(after.evidence).count, withheld_scores(after.evidence).count
+        assert counts == (len(task.learnings), len(task.learnings_withheld))
 
 
 async def test_major_findings_that_survive_three_revisions_are_approved_and_reported(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from marketeer.domain.document import Author, Document, DocumentKind
 from marketeer.domain.goal import Category, Goal, GoalStatus, Priority
+from marketeer.domain.learning import Learning, LearningOutcome
 from marketeer.domain.ledger import Call, Reservation
 from marketeer.domain.plan import Plan
 from marketeer.domain.review import Finding, Severity
@@ -71,6 +72,25 @@ def a_finding(severity: Severity = Severity.MAJOR, found: str = "too short") -> 
 MINOR = a_finding(Severity.MINOR)
 MAJOR = a_finding(Severity.MAJOR)
 CRITICAL = a_finding(Severity.CRITICAL, "no summary at all")
+
+
+def a_learning(learning_id: str = "l-1", **fields: Any) -> Learning:
+    """One of skill-1's, on probation, learned from a task of the usual goal."""
+    values: dict[str, Any] = {
+        "agent": "skill-1",
+        "goal_id": GOAL_ID,
+        "outcome": LearningOutcome.SUCCESS,
+        "learning": "Short subject lines are opened more often",
+        "action": "Keep subject lines under forty characters",
+        "rehearsal": False,
+        "created_at": NOW,
+        "confirmed_at": NOW,
+        "task_id": task_id(1),
+        "category": "content",
+        "tags": ("mail",),
+        "provenance": (task_id(1),),
+    }
+    return Learning(learning_id=learning_id, **(values | fields))
 
 
 def a_document(path: str = "outputs/creative/skill-1/abc123-01-skill-1.md", **fields: Any) -> Document:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from marketeer.domain.advance import advance, begin
 from marketeer.domain.approval import Approval, ApprovalStatus, Decision
@@ -135,8 +137,8 @@ class Play:
         """Claim what the task owes now."""
         return self.claim(self.open_item(seq))
 
-    def execute(self, seq: int) -> Task:
-        self.apply(self.executed(self.start(seq)))
+    def execute(self, seq: int, **fields: Any) -> Task:
+        self.apply(replace(self.executed(self.start(seq)), **fields))
         return self.task(seq)
 
     def executed(self, ref: ItemRef, *, judged: Judgement | None = None) -> Executed:

@@ -24,6 +24,7 @@ from marketeer.domain.routing import Routing
 from marketeer.domain.skill import FOUNDATION_SKILL, Brief, ReviewDepth, SkillInfo
 from marketeer.domain.task import Task
 from marketeer.domain.usage import Tier
+from tests.support.builders import a_learning
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 UNSEEN: list[dict[str, Any]] = json.loads(
@@ -368,11 +369,12 @@ def test_the_brief_says_what_why_and_where_in_the_plan() -> None:
 
 
 def test_the_plan_explains_itself() -> None:
-    made = with_learnings(plan("Reduce churn"), ("Short mails work.",))
+    made = with_learnings(plan("Reduce churn"), [a_learning(learning="Short mails work.", action="Keep them short")])
     assert "retention" in made.why
     assert "Retention Sprint" in made.why
     assert made.confidence is not None
-    assert "Learned earlier: Short mails work." in made.notes
+    assert "Learned earlier: Short mails work.; Keep them short (l-1)" in made.notes
+    assert made.learnings == ("l-1",)
 
 
 def _own_skill(name: str, *, upstream: tuple[str, ...]) -> SkillInfo:

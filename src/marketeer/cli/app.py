@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "notify": ("notify", "Show what was announced and how, or try the channels of NOTIFY_URLS."),
     "context": ("context", "Show, check or change what is known about your product."),
     "schedules": ("schedules", "List what begins by itself and when; run, enable, disable, add or remove one."),
+    "learnings": ("learnings", "Show what was learned and whether it helps; add to it or retire some of it."),
     "pipelines": ("reading", "List the named plans that `start --pipeline` takes."),
     "skills": ("skills", "List, show, check or add specialists."),
     "backup": ("keeping", "Write the whole workspace into one file, also while a goal runs."),

@@ -68,11 +68,19 @@ def _task(call: Call, task: Task, spend: Spend, reviews: Sequence[Review]) -> li
         lines.append(f"    done over by {task.superseded_by}")
     if task.output_path:
         lines.append(f"    {text.shown_path(Path(call.settings.workspace_dir) / task.output_path)}")
+    if task.learnings or task.learnings_withheld:
+        lines.append(f"    {_learnings(task)}")
     for review in reviews:
         if review.task_id == task.task_id:
             findings = text.counted(len(review.findings), "finding") if review.findings else "no findings"
             lines.append(f"    review {review.number}: {review.verdict.value}, {findings}")
     return lines
+
+
+def _learnings(task: Task) -> str:
+    told = f"was told {', '.join(task.learnings)}" if task.learnings else "was told no learnings"
+    without = f"; did without {', '.join(task.learnings_withheld)}" if task.learnings_withheld else ""
+    return told + without + (f"; scored {task.score:.1f}" if task.score is not None else "")
 
 
 async def _journal(store: Store, goal_id: str, tasks: Mapping[str, Task]) -> list[str]:

@@ -12,6 +12,7 @@ from marketeer.domain.approval import Approval, ApprovalKind, ApprovalStatus, De
 from marketeer.domain.goal import GOAL_TRANSITIONS, Goal, GoalStatus
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
+from marketeer.domain.probation import Trial
 from marketeer.domain.snapshot import Change, Snapshot, TaskChange
 from marketeer.domain.task import IllegalTransition, Task, TaskStatus, check_transition
 from marketeer.domain.work import WorkItem, WorkKind, WorkState, work_item_id
@@ -208,5 +209,14 @@ class Draft:
             items=items,
             approvals=approvals,
             learnings=tuple(self.learnings),
+            trials=tuple(filter(None, (_trial(task.before, task.after) for task in tasks))),
             entries=tuple(self.entries),
         )
+
+
+def _trial(before: Task | None, after: Task) -> Trial | None:
+    """What a task that has just ended says of its learnings. One that was cancelled says nothing: nobody judged it."""
+    ended = after.status in (TaskStatus.APPROVED, TaskStatus.FAILED) and (before is None or not before.status.is_final)
+    if not ended or after.score is None or not (after.learnings or after.learnings_withheld):
+        return None
+    return Trial(task_id=after.task_id, used=after.learnings, withheld=after.learnings_withheld, score=after.score)

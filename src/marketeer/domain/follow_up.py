@@ -266,4 +266,8 @@ def superseding(task: Task, *, task_id: str, seq: int, feedback: str | None) -> 
         waits_for=None,
         attempted_at=None,
         finished_at=None,
+        learnings=(),
+        learnings_withheld=(),
+        reviewed=0,
+        score=None,
     )

@@ -1,4 +1,4 @@
-"""Learnings: what an outcome taught, kept for the next time."""
+"""Learnings: what an outcome taught, kept for the next time, and how far it has proved itself."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from marketeer.domain.evidence import Evidence
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.review import Finding
+from marketeer.domain.skill import DIRECTOR
 from marketeer.domain.task import Task, TaskStatus
 
 
@@ -18,22 +20,47 @@ class LearningOutcome(StrEnum):
     PARTIAL = "partial"
 
 
+class LearningStatus(StrEnum):
+    """PROBATION and PROMOTED ones are told to agents, RETIRED ones never."""
+
+    PROBATION = "probation"
+    PROMOTED = "promoted"
+    RETIRED = "retired"
+
+
+# Besides the skills and the Director: everybody.
+TEAM = "team"
+MAX_PROVENANCE = 50
+USUAL_CONFIDENCE = 0.5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learning:
-    """One lesson. `agent` is a skill or `director`; `confidence` runs from 0 to 1; provenance is the goal and task."""
+    """One lesson. `agent` is a skill, `director`, or `team` for all skills; `category` None means any.
+
+    `goal_id` and `task_id` are where it was learned first, None when a person told it; `provenance` are all the tasks,
+    goals and persons it was learned from, the newest `MAX_PROVENANCE`. `confirmed_at` is when it was learned last.
+    `contradicts` are ids of learnings that say the opposite. `evidence` is how tasks fared with and without it.
+    """
 
     learning_id: str
     agent: str
-    goal_id: str
+    goal_id: str | None
     outcome: LearningOutcome
     learning: str
     action: str
     rehearsal: bool
     created_at: datetime
+    confirmed_at: datetime
     task_id: str | None = None
     category: str | None = None
     tags: tuple[str, ...] = ()
-    confidence: float = 0.5
+    confidence: float = USUAL_CONFIDENCE
+    provenance: tuple[str, ...] = ()
+    contradicts: tuple[str, ...] = ()
+    status: LearningStatus = LearningStatus.PROBATION
+    retired_because: str | None = None
+    evidence: Evidence = ()
 
     def line(self) -> str:
         """As agents read it: the lesson and what to do about it."""
@@ -43,7 +70,7 @@ class Learning:
 def learning_of_approval(goal: Goal, task: Task, findings: Sequence[Finding], now: datetime) -> Learning:
     """What a review taught that sent an output back before it was approved."""
     first = (task.feedback or "").splitlines()
-    left = f"; {len(findings)} finding(s) stayed open" if findings else ""
+    left = ", with findings left open" if findings else ""
     return Learning(
         learning_id=f"{task.task_id}-l{task.generation}",
         agent=task.skill,
@@ -51,11 +78,13 @@ def learning_of_approval(goal: Goal, task: Task, findings: Sequence[Finding], no
         task_id=task.task_id,
         category=goal.category.value if goal.category else None,
         outcome=LearningOutcome.PARTIAL if findings else LearningOutcome.SUCCESS,
-        learning=f"{task.skill} needed {task.revision} revision(s) before approval{left}",
+        learning=f"{task.skill} was sent back before it was approved{left}",
         action=_short(first[0].removeprefix("- ")) if first else "check the output against its contract first",
         tags=(task.skill, "review"),
         rehearsal=goal.rehearsal,
         created_at=now,
+        confirmed_at=now,
+        provenance=(task.task_id,),
     )
 
 
@@ -72,6 +101,8 @@ def learning_of_failure(goal: Goal, task: Task, error: str, now: datetime) -> Le
         tags=(task.skill, "failure"),
         rehearsal=goal.rehearsal,
         created_at=now,
+        confirmed_at=now,
+        provenance=(task.task_id,),
     )
 
 
@@ -83,7 +114,7 @@ def learning_of_goal(goal: Goal, tasks: Sequence[Task], now: datetime) -> Learni
     plan = goal.pipeline or "a plan from routing"
     return Learning(
         learning_id=f"{goal.token}-lg{goal.pass_number}",
-        agent="director",
+        agent=DIRECTOR,
         goal_id=goal.goal_id,
         category=goal.category.value if goal.category else None,
         outcome=LearningOutcome.SUCCESS if complete else LearningOutcome.PARTIAL,
@@ -92,6 +123,8 @@ def learning_of_goal(goal: Goal, tasks: Sequence[Task], now: datetime) -> Learni
         tags=tuple(filter(None, (goal.pipeline, goal.category.value if goal.category else None))),
         rehearsal=goal.rehearsal,
         created_at=now,
+        confirmed_at=now,
+        provenance=(goal.goal_id,),
     )
 
 

@@ -70,13 +70,15 @@ class Judgement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
     """The output is recorded as this version of this document. `judged` is its review, when the worker did that too;
-    else it is owed."""
+    else it is owed. `learnings` were in the prompt, the withheld ones could have been."""
 
     item: ItemRef
     output_path: str
     output_version: int
     warnings: tuple[str, ...] = ()
     judged: Judgement | None = None
+    learnings: tuple[str, ...] = ()
+    learnings_withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

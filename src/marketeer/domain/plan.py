@@ -21,7 +21,8 @@ class Gate:
 class Plan:
     """A goal's tasks, wired. Task ids, phases and barriers refer to each other; `why` explains the choice.
 
-    `confidence` is the category choice's, 0 to 1; None when the user named the category or pipeline.
+    `confidence` is the category choice's, 0 to 1; None when the user named the category or pipeline. `learnings` are
+    ids of those it was made with.
     """
 
     category: Category
@@ -36,6 +37,7 @@ class Plan:
     continues_when: str | None = None
     notes: tuple[str, ...] = ()
     confidence: float | None = None
+    learnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

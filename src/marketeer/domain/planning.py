@@ -17,6 +17,7 @@ from functools import lru_cache
 from marketeer.domain.approval import ApprovalKind
 from marketeer.domain.folding import fold
 from marketeer.domain.goal import Barrier, Category, Goal
+from marketeer.domain.learning import Learning
 from marketeer.domain.plan import Gate, Pipeline, Plan
 from marketeer.domain.plan_shape import (
     ReviewStep,
@@ -123,10 +124,12 @@ def build_plan(
     )
 
 
-def with_learnings(plan: Plan, learnings: Sequence[str]) -> Plan:
-    """The plan, with what earlier goals of its category taught."""
-    notes = (f"Learned earlier: {text}" for text in learnings[:MAX_LEARNING_NOTES])
-    return replace(plan, notes=(*plan.notes, *notes)) if learnings else plan
+def with_learnings(plan: Plan, learnings: Sequence[Learning]) -> Plan:
+    """The plan, naming the learnings it was made with: the first few of those that fit, in its notes and by id."""
+    applied = learnings[:MAX_LEARNING_NOTES]
+    notes = (f"Learned earlier: {one.learning}; {one.action} ({one.learning_id})" for one in applied)
+    ids = tuple(one.learning_id for one in applied)
+    return replace(plan, notes=(*plan.notes, *notes), learnings=ids) if applied else plan
 
 
 # -- reading the goal ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.goal import Goal
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
+from marketeer.domain.probation import Trial
 from marketeer.domain.task import Task
 from marketeer.domain.work import WorkItem
 
@@ -51,6 +52,7 @@ class Change:
     items: tuple[WorkItem, ...] = ()
     approvals: tuple[Approval, ...] = ()
     learnings: tuple[Learning, ...] = ()
+    trials: tuple[Trial, ...] = ()
     entries: tuple[JournalEntry, ...] = ()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from marketeer.domain.approval import ApprovalKind, Decision
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import StaleClaim
@@ -11,6 +14,7 @@ from marketeer.domain.learning import learning_of_approval
 from marketeer.domain.outcome import Claimed, Executed, ItemRef, Judgement, Planned, Reviewed, Taker
 from marketeer.domain.review import Finding, Severity
 from marketeer.domain.task import MAX_REVISIONS, Task, TaskStatus
+from marketeer.domain.task_score import task_score
 from marketeer.domain.work import WorkItem, WorkKind, WorkState
 
 MAX_CYCLES = 50
@@ -104,6 +108,7 @@ def plan(draft: Draft, planned: Planned) -> None:
         tasks=len(plan.tasks),
         phases=list(plan.phases),
         notes=list(plan.notes),
+        **_named(learnings=plan.learnings),
     )
     if not plan.tasks:
         fail_goal(draft, "the plan has no tasks: say more in the goal, or name a pipeline")
@@ -121,13 +126,18 @@ def plan(draft: Draft, planned: Planned) -> None:
 def execute(draft: Draft, executed: Executed) -> None:
     item = held(draft, executed.item)
     draft.close(item)
+    seen = _learnings_seen(task_of(draft, item), executed)
     task = draft.move(
         task_of(draft, item),
         TaskStatus.COMPLETED,
         output_path=executed.output_path,
         output_version=executed.output_version,
         reason=None,
+        **seen,
     )
+    if seen:
+        named = _named(learnings=task.learnings, withheld=task.learnings_withheld)
+        draft.note("learnings_used", task_id=task.task_id, **named)
     for warning in executed.warnings:
         draft.note("task_warned", task_id=task.task_id, why=warning)
     owed = draft.owe(WorkKind.REVIEW, task.task_id, task.generation, task_id=task.task_id)
@@ -135,6 +145,18 @@ def execute(draft: Draft, executed: Executed) -> None:
         began_at = executed.judged.began_at
         draft.put(owed, state=WorkState.DONE, claim=1, attempts=1, claimed_at=began_at, done_at=draft.now)
         _judge(draft, draft.move(task, TaskStatus.IN_REVIEW), executed.judged)
+
+
+def _learnings_seen(task: Task, executed: Executed) -> dict[str, Any]:
+    """Those of the first execution: that is where a revision begins from, whatever was learned meanwhile."""
+    if task.reviewed or not (executed.learnings or executed.learnings_withheld):
+        return {}
+    return {"learnings": executed.learnings, "learnings_withheld": executed.learnings_withheld}
+
+
+def _named(**ids: tuple[str, ...]) -> dict[str, Any]:
+    """For a journal entry: the lists that are not empty."""
+    return {name: list(values) for name, values in ids.items() if values}
 
 
 # -- reviewing -----------------------------------------------------------------------------------------------
@@ -147,6 +169,8 @@ def review(draft: Draft, reviewed: Reviewed) -> None:
 
 
 def _judge(draft: Draft, task: Task, reviewed: Reviewed | Judgement) -> None:
+    score = task_score(task.score, task.reviewed, reviewed.findings)
+    task = replace(task, score=score, reviewed=task.reviewed + 1)
     serious = [f for f in reviewed.findings if f.severity is not Severity.MINOR]
     critical = [f for f in serious if f.severity is Severity.CRITICAL]
     if not serious:

@@ -111,6 +111,8 @@ class Task:
     approved output from earlier goals is read. `feedback` is what the last review or human asked to change.
     `reason` says why a task is blocked, deferred, failed or cancelled; `waits_for` is then the approval id it waits
     for, WAITS_FOR_BUDGET or WAITS_FOR_API. `budget_usd` None means the usual limit of a task.
+    `learnings` are ids of those in the prompt of its first execution, `learnings_withheld` of those that were left out
+    to see whether they help; `score` is how good its `reviewed` outputs were, see task_score.py; None before the first.
     """
 
     task_id: str
@@ -143,3 +145,7 @@ class Task:
     attempted_at: datetime | None = None
     finished_at: datetime | None = None
     budget_usd: Decimal | None = None
+    learnings: tuple[str, ...] = ()
+    learnings_withheld: tuple[str, ...] = ()
+    reviewed: int = 0
+    score: float | None = None

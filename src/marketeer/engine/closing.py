@@ -25,7 +25,7 @@ class Closing:
         self._progress = progress
         self._library = library
         self._reports = Reports(store, clock)
-        self._memory = Memory(store, clock)
+        self._memory = Memory(store, library, clock)
         self._clock = clock
 
     async def report_early_end(self, goal: Goal) -> None:
@@ -60,4 +60,5 @@ async def closing_documents(
         created_at=clock.now(),
         goal_id=goal.goal_id,
     )
-    return [report, await memory.as_document(rehearsal=goal.rehearsal)]
+    learnings = await memory.as_document(rehearsal=goal.rehearsal)
+    return [report, *([learnings] if learnings is not None else [])]

@@ -8,11 +8,13 @@ from datetime import datetime
 from marketeer.domain.document import Author, Document, DocumentKind, goal_path
 from marketeer.domain.forecast import PlanForecast
 from marketeer.domain.goal import Goal
+from marketeer.domain.learning import TEAM
 from marketeer.domain.outcome import BarrierReviewed, ItemRef, Planned, Reported
 from marketeer.domain.plan import Plan
 from marketeer.domain.planning import build_plan, with_learnings
 from marketeer.domain.product_context import parse_context
 from marketeer.domain.routing import Routing
+from marketeer.domain.skill import DIRECTOR
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.work import WorkItem, WorkKind
 from marketeer.engine.closing import closing_documents
@@ -69,12 +71,13 @@ class Director:
             context_known=context is not None,
         )
         # What was learned depends on the category.
-        learnings = await self._memory.for_category(plan.category.value, rehearsal=goal.rehearsal)
+        learnings = await self._memory.for_plan(goal, plan.category.value)
         return with_learnings(plan, learnings)
 
     async def plan(self, item: WorkItem, goal: Goal) -> tuple[Planned, Document]:
         if await self._library.product_context(rehearsal=goal.rehearsal) is None:
             await self._let_older_plans_be_made(item)
+        await self._look_at_memory(goal)
         plan = await self.make_plan(goal)
         forecast = await self._forecast(goal, plan)
         document = Document(
@@ -87,6 +90,10 @@ class Director:
             goal_id=goal.goal_id,
         )
         return Planned(item=_ref(item), plan=plan, forecast=None if goal.rehearsal else forecast), document
+
+    async def _look_at_memory(self, goal: Goal) -> None:
+        agents = frozenset({*self._team.skill_names(), DIRECTOR, TEAM})
+        await self._memory.look(rehearsal=goal.rehearsal, agents=agents)
 
     async def _forecast(self, goal: Goal, plan: Plan) -> PlanForecast:
         context = await self._library.product_context(rehearsal=goal.rehearsal)
@@ -126,6 +133,7 @@ class Director:
         return BarrierReviewed(item=_ref(item), note=note)
 
     async def report(self, item: WorkItem, goal: Goal, tasks: Sequence[Task]) -> tuple[Reported, Sequence[Document]]:
+        await self._look_at_memory(goal)
         documents = await closing_documents(goal, tasks, reports=self._reports, memory=self._memory, clock=self._clock)
         return Reported(item=_ref(item), report_path=documents[0].path), documents
 

@@ -14,6 +14,7 @@ from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call
 from marketeer.domain.markdown import unwrap
 from marketeer.domain.outcome import Executed, ItemRef
+from marketeer.domain.recall import Recalled
 from marketeer.domain.skill import FOUNDATION_SKILL, Skill
 from marketeer.domain.task import Task
 from marketeer.domain.usage import ModelSpec, Tier, Usage
@@ -51,6 +52,7 @@ class Result:
     duration_s: float
     truncated: bool
     learnings_included: tuple[str, ...]
+    learnings_withheld: tuple[str, ...]
     missing_inputs: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -99,7 +101,8 @@ class Executor:
             learnings_included=len(result.learnings_included),
             missing_inputs=list(result.missing_inputs),
         )
-        return _executed(item, result.output_path, result.output_version, result.warnings)
+        executed = _executed(item, result.output_path, result.output_version, result.warnings)
+        return replace(executed, learnings=result.learnings_included, learnings_withheld=result.learnings_withheld)
 
     async def _execute(self, item: WorkItem, goal: Goal, task: Task, *, again: bool) -> Result:
         started = self._clock.monotonic()
@@ -139,7 +142,8 @@ class Executor:
             model=bought.response.model,
             duration_s=self._clock.monotonic() - started,
             truncated=document.truncated,
-            learnings_included=gathered.learning_ids,
+            learnings_included=gathered.told.used,
+            learnings_withheld=gathered.told.withheld,
             missing_inputs=gathered.missing,
             warnings=warnings,
         )
@@ -240,7 +244,7 @@ class Executor:
             path, _, version = reference.rpartition("@")
             await sources.add(inputs, path, int(version))
         previous = await self._previous(task)
-        learnings, learning_ids = await self._memory.recall(task.skill, rehearsal=goal.rehearsal)
+        told = await self._memory.recall(goal, task)
         if context is not None:
             sources.made_from.append(f"{context.path}@{context.version}")
         parts = PromptParts(
@@ -248,7 +252,7 @@ class Executor:
             context=context.content if context else "",
             skill=skill,
             references=tuple((ref.name, ref.text) for ref in skill.references),
-            learnings=learnings,
+            learnings=told.text,
             today=self._today(),
             brief=task.brief,
             upstream=_without(upstream, context),
@@ -259,7 +263,7 @@ class Executor:
         )
         return _Gathered(
             parts=parts,
-            learning_ids=learning_ids,
+            told=told,
             missing=tuple(sources.missing),
             warnings=tuple(f"{path} could not be read" for path in sources.missing),
             made_from=tuple(sources.made_from),
@@ -301,7 +305,7 @@ class Executor:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Gathered:
     parts: PromptParts
-    learning_ids: tuple[str, ...]
+    told: Recalled
     missing: tuple[str, ...]
     warnings: tuple[str, ...]
     made_from: tuple[str, ...]

@@ -11,7 +11,6 @@ from marketeer.domain.document import Document
 from marketeer.domain.goal import Goal
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.journal_chain import Flaw, Head
-from marketeer.domain.learning import Learning
 from marketeer.domain.review import Review
 from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import Task
@@ -118,10 +117,4 @@ class GoalStore(Protocol):
 
     async def journal_end(self) -> int:
         """The largest entry id, 0 when empty."""
-        ...
-
-    async def learnings(
-        self, *, rehearsal: bool, agent: str | None = None, category: str | None = None, limit: int = 200
-    ) -> Sequence[Learning]:
-        """Newest first."""
         ...

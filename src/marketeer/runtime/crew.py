@@ -36,7 +36,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
     real, warm_up = (None, None) if scope.rehearsals_only else office.real_model()
     api = ApiState(clock)
     library = Library(store, office.workspace, clock)
-    memory = Memory(store, clock)
+    memory = Memory(store, library, clock)
     ledger = Ledger(
         store,
         Models(real=real, rehearsal=rehearsal),

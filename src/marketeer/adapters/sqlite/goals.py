@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from marketeer.adapters.sqlite import learnings as learnings_sql
 from marketeer.adapters.sqlite.codec import Codec, time_text
 from marketeer.adapters.sqlite.event_rows import emit
 from marketeer.adapters.sqlite.journal import add_entries
@@ -16,7 +17,6 @@ from marketeer.domain.approval import Approval
 from marketeer.domain.errors import Conflict, UsageError
 from marketeer.domain.event_emitters import events_of
 from marketeer.domain.goal import Goal
-from marketeer.domain.learning import Learning
 from marketeer.domain.snapshot import Change, Snapshot, TaskChange
 from marketeer.domain.task import Task
 from marketeer.domain.work import Scope, WorkItem, WorkState
@@ -25,7 +25,6 @@ GOALS = Codec(Goal)
 TASKS = Codec(Task)
 ITEMS = Codec(WorkItem)
 APPROVALS = Codec(Approval)
-LEARNINGS = Codec(Learning)
 
 
 def insert_sql(table: str, columns: Iterable[str], *, verb: str = "INSERT") -> str:
@@ -64,7 +63,6 @@ _PUT_ITEM = _put_sql(
     never_change=frozenset({"goal_id", "kind", "task_id", "barrier_id"}),
 )
 _PUT_APPROVAL = _put_sql("approvals", APPROVALS.columns, key="approval_id", never_change=frozenset({"goal_id"}))
-_PUT_LEARNING = insert_sql("learnings", LEARNINGS.columns, verb="INSERT OR IGNORE")
 
 
 # -- in ------------------------------------------------------------------------------------------------------
@@ -80,9 +78,9 @@ def write_change(connection: sqlite3.Connection, change: Change) -> None:
         connection.execute(_many(_PUT_ITEM, len(change.items)), items)
     for approval in change.approvals:
         connection.execute(_PUT_APPROVAL, APPROVALS.values(approval))
-    for learning in change.learnings:
-        connection.execute(_PUT_LEARNING, LEARNINGS.values(learning))
-    add_entries(connection, change.entries)
+    learnings_sql.take_in(connection, change.learnings)
+    judged = learnings_sql.judge(connection, change)
+    add_entries(connection, (*change.entries, *judged))
     emit(connection, events_of(change))
 
 

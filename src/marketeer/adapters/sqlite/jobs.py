@@ -99,6 +99,10 @@ def translated(exc: BaseException, path: Path | None) -> BaseException:
         error = ConfigurationError(
             f"{name} is damaged ({text}): restore a backup, or move it away to start with an empty one"
         )
+    elif "no such module" in text:
+        error = ConfigurationError(
+            f"this Python's SQLite has no full-text search ({text}): use a build of Python that comes with FTS5"
+        )
     elif "full" in text:
         error = StoreUnavailable(f"cannot write {name}: the disk is full; free some space, nothing is lost")
     elif "readonly" in text or "unable to open" in text or isinstance(exc, (PermissionError, FileNotFoundError)):

@@ -86,21 +86,24 @@ def _foreign(connection: sqlite3.Connection) -> str | None:
     if version > max(int(file.name.split("_")[0]) for file in MIGRATIONS.glob("*.sql")):
         return f"was made by a newer marketeer (schema {version}): upgrade first"
     # they would run whatever somebody has put into them
-    ours = _our_triggers()
-    if any(kind == "view" or "VIRTUAL" in (sql or "").upper() for kind, _, sql in made) or any(
-        kind == "trigger" and sql not in ours for kind, _, sql in made
-    ):
+    ours = _ours()
+    if any(_acts(kind, sql) and sql not in ours for kind, _, sql in made):
         return "has triggers or views that are not ours"
     return None
 
 
-def _our_triggers() -> frozenset[str]:
+def _acts(kind: str, sql: str | None) -> bool:
+    """Whether reading or writing a table would do more than that."""
+    return kind in ("view", "trigger") or "VIRTUAL" in (sql or "").upper()
+
+
+def _ours() -> frozenset[str]:
     """Word for word, as a new database has them."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
         migrate(connection)
-        rows = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
-        return frozenset(row["sql"] for row in rows)
+        rows = connection.execute("SELECT type, sql FROM sqlite_master").fetchall()
+        return frozenset(row["sql"] for row in rows if _acts(row["type"], row["sql"]))
 
 
 def _unsound(connection: sqlite3.Connection) -> str | None:

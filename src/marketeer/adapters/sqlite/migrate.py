@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from marketeer.adapters.sqlite.journal import chain_old_entries
+from marketeer.adapters.sqlite.learnings import index_old_ones
 from marketeer.domain.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # What a migration has to do that SQL cannot, behind its statements.
-_BEHIND: Mapping[int, Callable[[sqlite3.Connection], None]] = {3: chain_old_entries}
+_BEHIND: Mapping[int, Callable[[sqlite3.Connection], None]] = {3: chain_old_entries, 10: index_old_ones}
 
 
 def is_current(connection: sqlite3.Connection) -> bool:

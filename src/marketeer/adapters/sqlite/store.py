@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +22,7 @@ from marketeer.adapters.sqlite import workers as workers_sql
 from marketeer.adapters.sqlite.codec import Codec, time_of
 from marketeer.adapters.sqlite.database import Database, data_version
 from marketeer.adapters.sqlite.events import SqliteEvents
+from marketeer.adapters.sqlite.learning_store import LEARNINGS_TOPIC, SqliteLearnings
 from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.notices import SqliteNotices
 from marketeer.adapters.sqlite.remembered import MISSING, Remembered
@@ -36,12 +36,11 @@ from marketeer.domain.goal import Goal
 from marketeer.domain.health import QueueDepth
 from marketeer.domain.journal import JournalEntry, edited
 from marketeer.domain.journal_chain import Flaw, Head
-from marketeer.domain.learning import Learning
 from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
 from marketeer.domain.metrics import Metrics
 from marketeer.domain.review import Review
 from marketeer.domain.roll import WorkerEntry
-from marketeer.domain.skill import FOUNDATION_SKILL
+from marketeer.domain.skill import DIRECTOR, FOUNDATION_SKILL
 from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import Task
 from marketeer.domain.work import Scope, WorkItem
@@ -57,7 +56,7 @@ _CONDITIONS_TOPIC = "conditions"
 _PUT_REVIEW = goals_sql.insert_sql("reviews", _REVIEWS.columns, verb="INSERT OR REPLACE")
 
 
-class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices):
+class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings):
     """See ports.Store for the contract. `path` None keeps the store in memory."""
 
     def __init__(self, path: Path | None) -> None:
@@ -97,8 +96,8 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices):
             for task in (task_change.before, task_change.after):
                 if task is not None and task.output_path is not None:
                     self._remembered.forget(_adopted_topic(task.output_path))
-        for learning in change.learnings:
-            self._remembered.forget(_learnings_topic(learning.agent))
+        if change.trials or any(learning.agent != DIRECTOR for learning in change.learnings):
+            self._remembered.forget(LEARNINGS_TOPIC)
 
     def _forget_documents(self, documents: Iterable[Document]) -> None:
         for document in documents:
@@ -310,15 +309,6 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices):
 
         return await self._db.read(work)
 
-    async def learnings(
-        self, *, rehearsal: bool, agent: str | None = None, category: str | None = None, limit: int = 200
-    ) -> Sequence[Learning]:
-        wanted = {"agent": agent, "category": category}
-        if agent is not None:
-            question = (category, rehearsal, limit)
-            return await self._recall(_learnings_topic(agent), question, partial(_learnings, wanted, rehearsal, limit))
-        return await self._db.read_long(partial(_learnings, wanted, rehearsal, limit))
-
     # -- money -----------------------------------------------------------------------------------------------
 
     async def reserve(self, reservation: Reservation) -> Refused | None:
@@ -435,24 +425,8 @@ def _adopted_topic(path: str) -> Hashable:
     return ("adopted", path)
 
 
-def _learnings_topic(agent: str) -> Hashable:
-    return ("learnings", agent)
-
-
 def _month_topic(month: str) -> Hashable:
     return ("month", month)
-
-
-def _learnings(
-    wanted: Mapping[str, str | None], rehearsal: bool, limit: int, connection: sqlite3.Connection
-) -> list[Learning]:
-    clauses = [f" AND {name} = :{name}" for name, value in wanted.items() if value is not None]
-    rows = connection.execute(
-        f"SELECT * FROM learnings WHERE rehearsal = :rehearsal{''.join(clauses)}"
-        " ORDER BY created_at DESC, rowid DESC LIMIT :limit",
-        {**wanted, "rehearsal": int(rehearsal), "limit": limit},
-    )
-    return [goals_sql.LEARNINGS.record(row) for row in rows]
 
 
 def _add_told(connection: sqlite3.Connection, document: Document) -> Document:
