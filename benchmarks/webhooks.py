@@ -29,8 +29,8 @@ MAPPINGS = "mappings:\n  - {id: traffic-drop, cooldown: 0s}\n"
 class Size:
     """`rounds` of `requests` each go to both in turn, over so many connections at once."""
 
-    rounds: int = 10
-    requests: int = 400
+    rounds: int = 8
+    requests: int = 1_000
     connections: int = 4
 
 
