@@ -15,12 +15,16 @@ from statistics import median
 from benchmarks.figures import Figure, Place, Result, spread
 from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.adapters.sqlite.store import SqliteStore
+from marketeer.adapters.system_clock import SystemClock
+from marketeer.adapters.workspace import FileWorkspace
 from marketeer.domain.advance import begin
+from marketeer.domain.health import BudgetState
 from marketeer.domain.ledger import Call, Reservation, estimate
 from marketeer.domain.submission import Submission, new_goal
 from marketeer.domain.usage import Tier, Usage
 from marketeer.domain.work import WorkKind
 from marketeer.engine.budget_view import budget_view
+from marketeer.engine.health import look_at_health
 
 LIMIT_MS = 5.0
 YEAR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -63,8 +67,19 @@ async def _run(path: Path, size: Size) -> Result:
     async def budget() -> None:
         await budget_view(store, NOW, usual_cap_usd=CAP_USD)
 
+    async def health() -> None:
+        await look_at_health(
+            store, SystemClock(), disk=FileWorkspace(path.parent).disk, budget=money, has_key=True, worked_on=False
+        )
+
+    async def money() -> BudgetState:
+        budget, spend = await store.month_budget(month), await store.month_spend(month)
+        assert budget is not None
+        return BudgetState(level=budget.level(spend.settled_usd), settled_usd=spend.settled_usd, cap_usd=budget.cap_usd)
+
     figures = [
         await _figure("the month's level", level, size),
+        await _figure("the whole of `marketeer health`", health, size),
         await _figure("the whole of `marketeer budget`", budget, size),
         Figure(what="booking a call, its sums included", value=booked_s / size.calls * 1e6, unit="µs of SQL"),
     ]
@@ -109,6 +124,11 @@ def _book(path: Path, size: Size) -> float:
         ledger_sql.settle(connection, call)
     connection.execute("COMMIT")
     took_s = time.perf_counter() - began
+    # Forecasts are graded where goals had one and were finished.
+    connection.execute(
+        "UPDATE goals SET status = 'completed', finished_at = created_at, forecast_microusd = 1000000"
+        " WHERE goal_id IN (SELECT goal_id FROM calls)"
+    )
     connection.close()
     return took_s
 

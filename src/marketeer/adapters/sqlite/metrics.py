@@ -32,36 +32,46 @@ def _span(begin: str, end: str) -> str:
 
 
 def _buckets(seconds: str) -> str:
-    """Columns b0, b1 ... with how many are at most that bucket's end, then all, then their sum."""
-    upto = [f"sum({seconds} <= {end}) AS b{index}" for index, end in enumerate(BUCKETS_S)]
-    return ", ".join([*upto, f"count({seconds}) AS b{len(BUCKETS_S)}", f"total({seconds}) AS total_s"])
+    """Columns <seconds>_0, _1 ... with how many are at most that bucket's end, then all, then their sum."""
+    upto = [f"sum({seconds} <= {end}) AS {seconds}_{index}" for index, end in enumerate(BUCKETS_S)]
+    return ", ".join([*upto, f"count({seconds}) AS {seconds}_{len(BUCKETS_S)}", f"total({seconds}) AS {seconds}_total"])
 
 
-_GOAL_ROWS = (
-    f"SELECT g.status, count(*) AS n, {_buckets(_span('g.created_at', 'g.finished_at'))}"
-    " FROM goals g WHERE g.rehearsal = 0 AND {goals} GROUP BY g.status"
+def _rows(each: str, summed: str, by: str) -> str:
+    """`summed` for each `by` of what `each` selects, where a span is worked out once for each row: without MATERIALIZED
+    the whole expression would stand in every bucket, and its times be parsed in each."""
+    return f"WITH one AS MATERIALIZED ({each}) SELECT {by}, {summed} FROM one GROUP BY {by}"
+
+
+_GOAL_ROWS = _rows(
+    f"SELECT g.status, {_span('g.created_at', 'g.finished_at')} AS s FROM goals g WHERE g.rehearsal = 0 AND {{goals}}",
+    f"count(*) AS n, {_buckets('s')}",
+    by="status",
 )
-_TASK_ROWS = (
-    "SELECT t.skill, t.status, count(*) AS n, sum(t.revision) AS revisions,"
-    " sum(t.status = 'approved' AND t.revision = 0) AS unrevised,"
-    f" {_buckets(_span('t.created_at', 't.finished_at'))}"
-    " FROM tasks t WHERE t.rehearsal = 0 AND {tasks} GROUP BY t.skill, t.status"
+_TASK_ROWS = _rows(
+    f"SELECT t.skill, t.status, t.revision, {_span('t.created_at', 't.finished_at')} AS s"
+    " FROM tasks t WHERE t.rehearsal = 0 AND {tasks}",
+    "count(*) AS n, sum(revision) AS revisions, sum(status = 'approved' AND revision = 0) AS unrevised,"
+    f" {_buckets('s')}",
+    by="skill, status",
 )
-_STEP_ROWS = (
-    "SELECT w.kind, sum(max(0, w.attempts - 1)) AS retries, {buckets}"
-    " FROM work_items w JOIN goals g USING (goal_id) WHERE g.rehearsal = 0 AND {steps} GROUP BY w.kind"
+_STEP_ROWS = _rows(
+    f"SELECT w.kind, w.attempts, {_span('max(w.created_at, w.due_at)', 'w.claimed_at')} AS waited,"
+    f" CASE WHEN w.state = 'done' THEN {_span('w.claimed_at', 'w.done_at')} END AS worked"
+    " FROM work_items w JOIN goals g USING (goal_id) WHERE g.rehearsal = 0 AND {steps}",
+    f"sum(max(0, attempts - 1)) AS retries, {_buckets('waited')}, {_buckets('worked')}",
+    by="kind",
 )
-_WAIT_BUCKETS = _buckets(_span("max(w.created_at, w.due_at)", "w.claimed_at"))
-_WORK_BUCKETS = _buckets(f"CASE WHEN w.state = 'done' THEN {_span('w.claimed_at', 'w.done_at')} END")
 _REVIEW_ROWS = (
     "SELECT r.verdict, count(*) AS n FROM reviews r JOIN goals g USING (goal_id)"
     " WHERE g.rehearsal = 0 AND {reviews} GROUP BY r.verdict"
 )
-_CALL_ROWS = (
-    "SELECT c.kind, coalesce(c.skill, '') AS skill, c.model, c.estimated, count(*) AS n,"
-    f" {', '.join(f'sum(c.{column}) AS {column}' for column in _TOKEN_TYPES.values())},"
-    f" sum(c.cost_microusd) AS cost_microusd, {_buckets('CASE WHEN c.estimated = 0 THEN c.latency_s END')}"
-    " FROM calls c WHERE c.rehearsal = 0 AND {calls} GROUP BY c.kind, c.skill, c.model, c.estimated"
+_CALL_ROWS = _rows(
+    "SELECT c.*, coalesce(c.skill, '') AS by_skill, CASE WHEN c.estimated = 0 THEN c.latency_s END AS s"
+    " FROM calls c WHERE c.rehearsal = 0 AND {calls}",
+    f"count(*) AS n, {', '.join(f'sum({column}) AS {column}' for column in _TOKEN_TYPES.values())},"
+    f" sum(cost_microusd) AS cost_microusd, {_buckets('s')}",
+    by="kind, by_skill, model, estimated",
 )
 
 
@@ -99,12 +109,12 @@ class _Sums:
             series = (family.name, labels)
             self.numbers[series] = self.numbers.get(series, 0) + value
 
-    def span(self, family: Family, labels: tuple[str, ...], row: sqlite3.Row) -> None:
-        upto = [row[f"b{index}"] or 0 for index in range(len(BUCKETS_S) + 1)]
+    def span(self, family: Family, labels: tuple[str, ...], row: sqlite3.Row, seconds: str = "s") -> None:
+        upto = [row[f"{seconds}_{index}"] or 0 for index in range(len(BUCKETS_S) + 1)]
         if not upto[-1]:
             return
         counts = tuple(b - a for a, b in zip([0, *upto], upto, strict=False))
-        histogram, series = Histogram(counts=counts, total_s=row["total_s"]), (family.name, labels)
+        histogram, series = Histogram(counts=counts, total_s=row[f"{seconds}_total"]), (family.name, labels)
         known = self.histograms.get(series)
         self.histograms[series] = histogram if known is None else known + histogram
 
@@ -184,7 +194,7 @@ def _sums(connection: sqlite3.Connection, which: _Which, values: Mapping[str, st
         sums.count(m.GOALS, (row["status"],), row["n"])
         sums.span(m.GOAL_TIME, (), row)
     for row in connection.execute(_CALL_ROWS.format(calls=which.calls), values):
-        labels = (row["kind"], row["skill"], row["model"])
+        labels = (row["kind"], row["by_skill"], row["model"])
         sums.count(m.CALLS, (*labels, "yes" if row["estimated"] else "no"), row["n"])
         sums.count(m.COST, labels, row["cost_microusd"] / 1_000_000)
         sums.span(m.CALL_TIME, (row["model"],), row)
@@ -201,11 +211,10 @@ def _prunable(connection: sqlite3.Connection, which: _Which, values: Mapping[str
         sums.count(m.REVISIONS, (row["skill"],), row["revisions"])
         sums.count(m.FIRST_TIME, (row["skill"],), row["unrevised"])
         sums.span(m.TASK_TIME, (row["skill"],), row)
-    for family, buckets in ((m.WAIT, _WAIT_BUCKETS), (m.WORK, _WORK_BUCKETS)):
-        for row in connection.execute(_STEP_ROWS.format(buckets=buckets, steps=which.steps), values):
-            sums.span(family, (row["kind"],), row)
-            if family is m.WAIT:
-                sums.count(m.RETRIES, (row["kind"],), row["retries"])
+    for row in connection.execute(_STEP_ROWS.format(steps=which.steps), values):
+        sums.count(m.RETRIES, (row["kind"],), row["retries"])
+        sums.span(m.WAIT, (row["kind"],), row, "waited")
+        sums.span(m.WORK, (row["kind"],), row, "worked")
     for row in connection.execute(_REVIEW_ROWS.format(reviews=which.reviews), values):
         sums.count(m.REVIEWS, (row["verdict"],), row["n"])
     return sums

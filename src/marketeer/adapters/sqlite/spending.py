@@ -102,7 +102,8 @@ def forecast_errors(connection: sqlite3.Connection, limit: int) -> list[tuple[De
     """(expected, real) cost of the newest finished real goals that were completed, newest first."""
     rows = connection.execute(
         "SELECT g.forecast_microusd AS expected, s.settled_microusd AS real"
-        " FROM goals g JOIN spend s ON s.scope = 'goal' AND s.key = g.goal_id"
+        # in this order: by the goals' own index, newest first, and not by all of the sums there are
+        " FROM goals g CROSS JOIN spend s ON s.scope = 'goal' AND s.key = g.goal_id"
         " WHERE g.rehearsal = 0 AND g.finished_at IS NOT NULL AND g.forecast_microusd IS NOT NULL"
         " AND g.status = 'completed' ORDER BY g.finished_at DESC LIMIT ?",
         (limit,),
