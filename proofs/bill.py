@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,17 +10,15 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
-from marketeer.domain.errors import MarketeerError
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call
 from marketeer.domain.usage import CacheTime, Tier
 from marketeer.domain.work import WorkItem
-from marketeer.engine.ledger import Ledger
 from marketeer.testing.answers import Asked
 from marketeer.testing.fake_claude import BillLine, FakeClaude
 from marketeer.testing.faults import Fault, FaultKind, at_random
 from proofs.figures import Figure, Options, Proof, quietly
-from proofs.till import PLENTY_USD, a_request, a_till, opened
+from proofs.till import PLENTY_USD, Till, a_request, a_till, opened
 
 CALLS = 2_000
 AT_ONCE = 12
@@ -79,7 +76,7 @@ async def compare(seed: int, folder: Path, calls: int) -> Compared:
         monotonic=lambda: next(ticks) * TICK_S,
     ) as server:
         async with a_till(folder, server.base_url, owner="proof", parallel=AT_ONCE) as till:
-            buyers = [_Buyer(till.ledger, goal, item, Random(chance.random())) for _ in range(AT_ONCE)]  # noqa: S311
+            buyers = [_Buyer(till, goal, item, Random(chance.random())) for _ in range(AT_ONCE)]  # noqa: S311
             numbers = iter(range(calls))
             await asyncio.gather(*(buyer.work(numbers) for buyer in buyers))
             booked = {call.call_id: call for call in await till.store.calls(goal.goal_id)}
@@ -87,8 +84,8 @@ async def compare(seed: int, folder: Path, calls: int) -> Compared:
 
 
 class _Buyer:
-    def __init__(self, ledger: Ledger, goal: Goal, item: WorkItem, chance: Random) -> None:
-        self._ledger = ledger
+    def __init__(self, till: Till, goal: Goal, item: WorkItem, chance: Random) -> None:
+        self._till = till
         self._goal = goal
         self._item = item
         self._chance = chance
@@ -104,16 +101,7 @@ class _Buyer:
         limit = self._chance.choice([50, 300, 2_000])
         for attempt in range(1, ATTEMPTS + 1):
             request = a_request(f"call-{number}.{attempt}", tier=tier, system=system, max_output_tokens=limit)
-            with contextlib.suppress(MarketeerError):
-                await self._ledger.buy(
-                    request,
-                    goal=self._goal,
-                    item=self._item,
-                    skill="proof",
-                    tier=tier,
-                    attempt=attempt,
-                    to_documents=lambda _: (),
-                )
+            if await self._till.buys(request, goal=self._goal, item=self._item, tier=tier, attempt=attempt):
                 return
 
     def _system(self, tier: Tier) -> tuple[tuple[str, CacheTime | None], ...]:

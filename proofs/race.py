@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +13,10 @@ from typing import Any
 
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.domain.budget import month_key
-from marketeer.domain.errors import MarketeerError
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Spend
 from marketeer.domain.usage import Tier
 from marketeer.domain.work import WorkItem
-from marketeer.engine.ledger import CapReached
 from marketeer.testing.answers import Asked
 from marketeer.testing.fake_claude import FakeClaude
 from marketeer.testing.faults import Fault, FaultKind, at_random
@@ -65,11 +62,7 @@ async def _race(folder: Path, url: str, owner: str, goal: Goal, item: WorkItem) 
     async with a_till(folder, url, owner=owner, parallel=CALLS_EACH) as till:
 
         async def buy(number: int) -> None:
-            request = a_request(f"{owner}.{number}")
-            with contextlib.suppress(CapReached, MarketeerError):
-                await till.ledger.buy(
-                    request, goal=goal, item=item, skill=None, tier=Tier.SONNET, to_documents=lambda _: ()
-                )
+            await till.buys(a_request(f"{owner}.{number}"), goal=goal, item=item, tier=Tier.SONNET)
 
         await asyncio.gather(*map(buy, range(CALLS_EACH)))
 

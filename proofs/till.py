@@ -18,6 +18,7 @@ from marketeer.adapters.system_clock import SystemClock
 from marketeer.adapters.team_files import load_team
 from marketeer.domain.advance import advance, begin
 from marketeer.domain.budget import month_key
+from marketeer.domain.errors import MarketeerError
 from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import Claimed
 from marketeer.domain.submission import Submission, new_goal
@@ -38,6 +39,16 @@ class Till:
     store: SqliteStore
     ledger: Ledger
     clock: SystemClock
+
+    async def buys(self, request: ModelRequest, *, goal: Goal, item: WorkItem, tier: Tier, attempt: int = 1) -> bool:
+        """Whether it was answered; what was refused or has failed is what a proof is about."""
+        try:
+            await self.ledger.buy(
+                request, goal=goal, item=item, skill=None, tier=tier, attempt=attempt, to_documents=lambda _: ()
+            )
+        except MarketeerError:
+            return False
+        return True
 
 
 @asynccontextmanager

@@ -255,14 +255,17 @@ class Both:
             assert (spend.settled_usd, spend.reserved_usd) == self.plain.sums("month", month)
             budget = await self._store.month_budget(month)
             assert (budget.cap_usd if budget else Decimal(0)) == self.plain.cap(month)
-            bill = await self._store.month_bill(month)
-            for cut in (bill.by_day, bill.by_goal, bill.by_skill, bill.by_model, bill.by_kind):
-                assert _together(cut.values()) == spend.settled_usd
         for goal_id in GOALS:
             goal = await self._store.goal_bill(goal_id)
             assert (goal.total.settled_usd, goal.total.reserved_usd) == self.plain.sums("goal", goal_id)
             for task_id, part in goal.by_task.items():
                 assert (part.settled_usd, part.reserved_usd) == self.plain.sums("task", task_id)
+
+    async def compare_cuts(self) -> None:
+        for month in sorted({month_key(at) for at in MOMENTS}):
+            bill = await self._store.month_bill(month)
+            for cut in (bill.by_day, bill.by_goal, bill.by_skill, bill.by_model, bill.by_kind):
+                assert _together(cut.values()) == bill.total.settled_usd
 
 
 def _key_of(scope: str, wanted: Reservation) -> str:
@@ -273,8 +276,8 @@ def _together(parts: Iterable[Spend]) -> Decimal:
     return sum((part.settled_usd for part in parts), Decimal(0))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(first=caps, spent=st.sampled_from([0, 79, 80, 90, 95, 100]), what=st.lists(steps, min_size=10, max_size=40))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(first=caps, spent=st.sampled_from([0, 79, 80, 90, 95, 100]), what=st.lists(steps, min_size=8, max_size=25))
 def test_the_ledger_says_what_its_rules_say_whatever_is_done_to_it(
     first: Decimal, spent: int, what: Sequence[Step]
 ) -> None:
@@ -285,6 +288,7 @@ def test_the_ledger_says_what_its_rules_say_whatever_is_done_to_it(
             await both.spend(first * spent / 100, MOMENTS[-1])
             for step in [Cap(usd=first, at=MOMENTS[0], by_raise=False), *what]:
                 await both.do(step)
+            await both.compare_cuts()
             await both.close()
 
     asyncio.run(play())
@@ -293,7 +297,7 @@ def test_the_ledger_says_what_its_rules_say_whatever_is_done_to_it(
 def test_what_is_held_and_settled_never_passes_a_cap_that_stays() -> None:
     """Of the plain rules: so the ledger, which says the same, keeps the promise too."""
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(what=st.lists(st.one_of(steps).filter(lambda step: not isinstance(step, Cap)), max_size=40))
     def holds(what: Sequence[Step]) -> None:
         plain = Plain(bases={"2026-10": Decimal(9)})
