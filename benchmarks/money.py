@@ -18,7 +18,7 @@ from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.system_clock import SystemClock
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.domain.advance import begin
-from marketeer.domain.health import BudgetState
+from marketeer.domain.health import BudgetState, Check, check_scheduler
 from marketeer.domain.ledger import Call, Reservation, estimate
 from marketeer.domain.submission import Submission, new_goal
 from marketeer.domain.usage import Tier, Usage
@@ -69,8 +69,17 @@ async def _run(path: Path, size: Size) -> Result:
 
     async def health() -> None:
         await look_at_health(
-            store, SystemClock(), disk=FileWorkspace(path.parent).disk, budget=money, has_key=True, worked_on=False
+            store,
+            SystemClock(),
+            disk=FileWorkspace(path.parent).disk,
+            budget=money,
+            has_key=True,
+            worked_on=False,
+            schedules=no_schedules,
         )
+
+    async def no_schedules() -> Check:
+        return check_scheduler(running=False)
 
     async def money() -> BudgetState:
         budget, spend = await store.month_budget(month), await store.month_spend(month)
