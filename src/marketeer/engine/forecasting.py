@@ -30,7 +30,7 @@ History = Mapping[str, Sequence[TaskCost]]
 async def history_of(store: Store, plan: Plan) -> History:
     """Of each skill in the plan."""
     skills = {task.skill for task in plan.tasks}
-    return {skill: await store.skill_costs(skill, limit=LONGEST_HISTORY) for skill in sorted(skills)}
+    return await store.costs_of_skills(sorted(skills), limit=LONGEST_HISTORY)
 
 
 def forecast_of(

@@ -40,6 +40,9 @@ class Library:
         # What each file was when it was last read: an unchanged one is not read again.
         self._stamps: dict[str, Stamp] = {}
         self._digests: dict[str, str] = {}
+        self._mirroring = asyncio.Lock()
+        # What is being mirrored at this moment.
+        self._under_way: set[str] = set()
         # First versions that met a file nobody expected.
         self._met: set[str] = set()
         self.warnings: list[str] = []
@@ -69,6 +72,8 @@ class Library:
     async def refresh(self, path: str) -> Stamp | None:
         """Take in a human's edit of the file, if there is one. Returns what the file was when it was looked at."""
         # Tasks of one phase look at their common inputs at the same moment: an edit is one version all the same.
+        if path in self._under_way:
+            return None  # our own file: whoever writes it finds a person's edit before replacing it
         lock = self._locks.setdefault(path, asyncio.Lock())
         async with lock:
             stamp = await self._workspace.stamp(path)
@@ -129,9 +134,10 @@ class Library:
 
     async def mirror_missing(self) -> None:
         """Whatever was stored, by this process or an earlier one, and is not yet written."""
-        pending = list(await self._store.unmirrored())
-        for start in range(0, len(pending), MIRROR_BATCH):
-            await self._mirror(pending[start : start + MIRROR_BATCH])
+        async with self._mirroring:  # whoever comes second would write the same files again
+            pending = list(await self._store.unmirrored())
+            for start in range(0, len(pending), MIRROR_BATCH):
+                await self._mirror(pending[start : start + MIRROR_BATCH])
 
     async def _mirror(self, pending: Sequence[tuple[str, int]]) -> None:
         files: list[tuple[str, bytes]] = []
@@ -149,7 +155,7 @@ class Library:
                 files.append((path, document.content.encode()))
                 over.append(stamp)
         versions, unexpected = dict(pending), list[tuple[str, int]]()
-        for (path, content), stamp in zip(files, await self._workspace.write_many(files, over=over), strict=True):
+        for (path, content), stamp in zip(files, await self._write(files, over), strict=True):
             if stamp is None:
                 # A person was faster, or an earlier process wrote it: it is looked at before the next try.
                 if self._is_new(path, versions[path]):
@@ -161,6 +167,14 @@ class Library:
         if unexpected:
             self._met.update(path for path, _ in unexpected)
             await self._mirror(unexpected)
+
+    async def _write(self, files: Sequence[tuple[str, bytes]], over: Sequence[Stamp | None]) -> Sequence[Stamp | None]:
+        paths = {path for path, _ in files}
+        self._under_way |= paths
+        try:
+            return await self._workspace.write_many(files, over=over)
+        finally:
+            self._under_way -= paths
 
     def _is_new(self, path: str, version: int) -> bool:
         """Whether there should be no file yet: then writing it finds out, and nobody need look before."""

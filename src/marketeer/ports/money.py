@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -70,6 +70,10 @@ class MoneyStore(Protocol):
 
     async def skill_costs(self, skill: str, *, limit: int) -> Sequence[TaskCost]:
         """Of this skill's newest approved tasks, rehearsals left out."""
+        ...
+
+    async def costs_of_skills(self, skills: Sequence[str], *, limit: int) -> Mapping[str, Sequence[TaskCost]]:
+        """The same of several skills at once."""
         ...
 
     async def forecast_errors(self, *, limit: int) -> Sequence[tuple[Decimal, Decimal]]:

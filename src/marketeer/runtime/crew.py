@@ -12,7 +12,6 @@ from marketeer.engine.executor import Executor
 from marketeer.engine.gate import Gate
 from marketeer.engine.handlers import Handlers
 from marketeer.engine.ledger import Ledger, Models
-from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
 from marketeer.engine.outbox import SWEEP_EVERY_S, Outbox
 from marketeer.engine.patience import PATIENCE_S
@@ -35,7 +34,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
     rehearsal = RehearsalModel(clock, settings.marketeer_rehearsal_latency_s)
     real, warm_up = (None, None) if scope.rehearsals_only else office.real_model()
     api = ApiState(clock)
-    library = Library(store, office.workspace, clock)
+    library = office.library
     memory = Memory(store, library, clock)
     ledger = Ledger(
         store,

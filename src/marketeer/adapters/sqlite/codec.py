@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -22,6 +23,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _EMPTY: dict[type, str] = {tuple: "[]", list: "[]", dict: "{}"}
 
 
+@lru_cache(maxsize=256)
 def time_text(at: datetime) -> str:
     """Fixed width, UTC, sorts as text."""
     utc = at if at.tzinfo is UTC else at.astimezone(UTC)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from marketeer.adapters.sqlite.file_lock import FileLock
-from marketeer.adapters.sqlite.jobs import Job, fail_all, is_busy, resolve, run_any, run_read, translated
+from marketeer.adapters.sqlite.jobs import Batch, Job, fail_all, is_busy, resolve, run_read, translated
 from marketeer.adapters.sqlite.thread import DatabaseThread
 from marketeer.caution import Caution
 from marketeer.domain.errors import StoreUnavailable
@@ -195,23 +195,21 @@ class Database:
         return self._run_here(connection)
 
     def _run_here(self, connection: sqlite3.Connection) -> list[Job]:
-        batch: list[Job] = []
+        batch = Batch(connection)
         until = time.monotonic() + BATCH_S
         try:
             while self._writes and not (self._writes[0].long and self._path is not None):
-                job = self._writes.popleft()
-                batch.append(job)
-                run_any(connection, job)
+                batch.run(self._writes.popleft())
                 if time.monotonic() > until:
                     break
         except sqlite3.Error as exc:
-            fail_all(connection, batch, exc)
+            fail_all(connection, batch.jobs, exc)
             self._lock.release()
         except BaseException:
             connection.execute("ROLLBACK")
             self._lock.release()
             raise
-        return batch
+        return batch.jobs
 
     def _next_batch(self) -> list[Job]:
         return [self._writes.popleft() for _ in range(min(LARGEST_BATCH, len(self._writes)))]
@@ -248,8 +246,9 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             if self._on_others is not None:
                 loop.call_soon_threadsafe(self._on_others, data_version(connection))
+            running = Batch(connection)
             for job in batch:
-                run_any(connection, job)
+                running.run(job)
             connection.execute("COMMIT")
         except Exception as exc:  # noqa: BLE001 - handed to the callers
             fail_all(connection, batch, exc)

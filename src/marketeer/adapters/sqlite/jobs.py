@@ -1,6 +1,7 @@
 """Jobs: pieces of SQL that callers wait for, run one after another on whatever thread holds the connection.
 
-Each write runs in a savepoint of its own, so one that fails takes nothing else of its batch with it.
+One that fails takes nothing else of its batch with it: what the others wrote is undone with it and written again, this
+time each in a savepoint of its own. Failures are rare, and savepoints are two statements for every write.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """`long` ones never run on the event loop. `on_end` is told the result on the loop, before the caller and even when
-    the caller has gone; None when it failed."""
+    """`work` may be run twice, the first time undone. `long` ones never run on the event loop. `on_end` is told the
+    result on the loop, before the caller and even when the caller has gone; None when it failed."""
 
     work: Callable[[sqlite3.Connection], Any]
     writes: bool
@@ -29,6 +30,34 @@ class Job:
     on_end: Callable[[Any], None] | None = None
     result: Any = None
     error: BaseException | None = None
+
+
+class Batch:
+    """The jobs of one transaction, which is open."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._careful = False
+        self.jobs: list[Job] = []
+
+    def run(self, job: Job) -> None:
+        """Raises sqlite3.Error when the whole batch has failed."""
+        self.jobs.append(job)
+        if self._careful or not job.writes:
+            run_any(self._connection, job)
+            return
+        try:
+            job.result = job.work(self._connection)
+        except Exception:  # noqa: BLE001 - met again, and kept for its caller
+            self._again()
+
+    def _again(self) -> None:
+        self._careful = True
+        if self._connection.in_transaction:  # a full disk may have rolled back already
+            self._connection.execute("ROLLBACK")
+        self._connection.execute("BEGIN IMMEDIATE")
+        for job in self.jobs:
+            run_any(self._connection, job)
 
 
 def run_write(connection: sqlite3.Connection, job: Job) -> None:

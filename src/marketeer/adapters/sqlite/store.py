@@ -379,6 +379,9 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
     async def skill_costs(self, skill: str, *, limit: int) -> Sequence[TaskCost]:
         return await self._db.read(lambda c: spending_sql.skill_costs(c, skill, limit))
 
+    async def costs_of_skills(self, skills: Sequence[str], *, limit: int) -> Mapping[str, Sequence[TaskCost]]:
+        return await self._db.read(lambda c: {name: spending_sql.skill_costs(c, name, limit) for name in skills})
+
     async def forecast_errors(self, *, limit: int) -> Sequence[tuple[Decimal, Decimal]]:
         return await self._db.read(lambda c: spending_sql.forecast_errors(c, limit))
 
