@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from marketeer.domain.errors import ConfigurationError
+from marketeer.runtime import open_office
+from marketeer.settings import load_settings
+from marketeer.web.server import WebServer
 from tests.support.web import a_site, request
 
 
@@ -60,3 +65,10 @@ async def test_without_a_token_health_stays_up_and_everything_else_names_the_var
         assert (await site.get("/health", token=None)).status == 200
         for answer in (await site.get("/metrics"), await site.get("/goals"), await site.post("/goals", {})):
             assert (answer.status, "WEBHOOK_TOKEN" in answer.document["error"]) == (503, True)
+
+
+async def test_a_server_that_others_could_reach_does_not_listen_without_a_token(tmp_path: Path) -> None:
+    settings = load_settings(webhook_host="0.0.0.0", webhook_port=0, workspace_dir=tmp_path / "workspace")  # noqa: S104
+    async with open_office(settings) as office:
+        with pytest.raises(ConfigurationError, match="WEBHOOK_TOKEN"):
+            await WebServer(office).listen()
