@@ -49,8 +49,9 @@ bench: $(VENV)/.dev ## measure it all, into docs/benchmarks.md (10 minutes; NAME
 prove: $(VENV)/.dev ## try every promise at length, into docs/proofs.md (40 minutes; NAMES="weather outage" runs some)
 	@$(BIN)/python -m proofs --jobs $(JOBS) --markdown docs/proofs.md $(NAMES)
 
-picture: $(VENV)/.runtime ## draw docs/terminal.svg anew, from a rehearsal
+picture: $(VENV)/.runtime ## draw docs/terminal.svg anew, from a rehearsal, and docs/learning.svg, from a simulated world
 	@$(BIN)/python scripts/terminal_picture.py
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.learning docs/learning.svg
 
 docs: $(VENV)/.runtime ## write docs/team.md anew, from the team's files
 	@$(BIN)/python scripts/team_page.py

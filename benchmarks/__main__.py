@@ -11,7 +11,20 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import caching, history, inflight, memory, money, overhead, startup, throughput, watching, webhooks
+from benchmarks import (
+    caching,
+    history,
+    inflight,
+    learning,
+    memory,
+    money,
+    overhead,
+    recall,
+    startup,
+    throughput,
+    watching,
+    webhooks,
+)
 from benchmarks.figures import Place, Result
 from benchmarks.machine import this_machine
 from benchmarks.report import as_json, as_markdown
@@ -24,6 +37,8 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "memory": memory.run,
     "caching": caching.run,
     "money": money.run,
+    "recall": recall.run,
+    "learning": learning.run,
     "throughput": throughput.run,
     "watching": watching.run,
     "webhooks": webhooks.run,
@@ -36,6 +51,8 @@ TINY: dict[str, Callable[[Place], Result]] = {
     "memory": partial(memory.run, size=memory.TINY),
     "caching": partial(caching.run, size=caching.TINY),
     "money": partial(money.run, size=money.TINY),
+    "recall": partial(recall.run, size=recall.TINY),
+    "learning": partial(learning.run, size=learning.TINY),
     "throughput": partial(throughput.run, size=throughput.TINY),
     "watching": partial(watching.run, size=watching.TINY),
     "webhooks": partial(webhooks.run, size=webhooks.TINY),

@@ -111,4 +111,5 @@ def test_status_follows_from_the_evidence_alone(scores: list[tuple[bool, float]]
             assert uses >= LOOK_EVERY
             assert found is not None
             assert found.high < 0 or (uses >= ENOUGH_USES and found.high < 0.5)
+            assert uses % LOOK_EVERY == 0
             assert learning.retired_because

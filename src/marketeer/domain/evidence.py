@@ -16,7 +16,6 @@ CONFIDENCE = 0.9
 LEAST_DEVIATION = 0.5
 # How far learnings move scores, before anything is known of one.
 USUAL_EFFECT = 1.0
-_Z = NormalDist().inv_cdf(CONFIDENCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +57,11 @@ class Effect:
     low: float
     high: float
     error: float
+    freedom: float
+
+    def below(self, confidence: float) -> float:
+        """The bound that the effect lies below with this confidence; `high` is that for 90%."""
+        return self.mean + t_quantile(self.freedom, confidence) * self.error
 
     @property
     def expected(self) -> float:
@@ -98,12 +102,12 @@ def effect(evidence: Evidence) -> Effect | None:
         return None
     mean, error = total / weight, math.sqrt(1.0 / weight)
     reach = t_quantile(freedom) * error
-    return Effect(mean=mean, low=mean - reach, high=mean + reach, error=error)
+    return Effect(mean=mean, low=mean - reach, high=mean + reach, error=error, freedom=freedom)
 
 
-def t_quantile(freedom: float) -> float:
-    """Student's t at 90%, by the usual series around the normal quantile: within 1% from 3 degrees of freedom on."""
-    z = _Z
+def t_quantile(freedom: float, confidence: float = CONFIDENCE) -> float:
+    """Student's t, by the usual series around the normal quantile: at 90% within 1% from 3 degrees of freedom on."""
+    z = NormalDist().inv_cdf(confidence)
     first = (z**3 + z) / 4
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
     third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384

@@ -1,7 +1,8 @@
 """Probation: which tasks a learning is withheld from, and when it is promoted or retired.
 
 Whether a task sees a learning is a coin thrown by their two ids: the same for every try of the task, independent of
-everything else. Status is looked at after every 8th use only, because who looks after each one finds harm by chance.
+everything else. Status is looked at after every 8th use only, and harm must hold over all looks together, because who
+looks often enough finds harm by chance.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from marketeer.domain.evidence import effect, used_scores, with_score
+from marketeer.domain.evidence import CONFIDENCE, effect, used_scores, with_score
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning, LearningStatus
 
@@ -67,12 +68,17 @@ def _judged(learning: Learning, *, looks: bool) -> Learning:
     found = effect(learning.evidence)
     if not looks or uses % LOOK_EVERY or found is None:
         return learning
-    if found.high < 0:
+    if found.below(1.0 - _doubt(uses // LOOK_EVERY)) < 0:
         return retired(learning, f"harmful: {found.mean:+.1f} points, surely below 0, after {uses} uses")
     if uses >= ENOUGH_USES and found.high < LEAST_GAIN:
         return retired(learning, f"useless: no gain of {LEAST_GAIN} points after {uses} uses")
     status = LearningStatus.PROMOTED if found.low > 0 else LearningStatus.PROBATION
     return replace(learning, status=status)
+
+
+def _doubt(look: int) -> float:
+    """What each look may be wrong by, so that all of them together are right with 90%: 5%, 1.7%, 0.8%, ..."""
+    return (1.0 - CONFIDENCE) / (look * (look + 1))
 
 
 def retired(learning: Learning, why: str) -> Learning:

@@ -1,8 +1,9 @@
 """Recall: which learnings go into a prompt, and which are held back from it to see whether they help.
 
-Those of the skill come first, then the category's and the team's. Within each, rank is relevance times confidence times
-age: relevance is the search's score as a share of the best one's, age halves a learning's weight every 180 days
-since it was last learned, down to a quarter. Ties drop the oldest.
+Those of the skill come first, then the category's and the team's. Within each, rank is relevance squared times
+confidence times age. Relevance is the search's score as a share of the best one's: what fits twice as well outranks
+whatever is newer and surer. Confidence counts from a half (none) to one, and age from one down to a half, with a
+half-life of 180 days since it was last learned. Ties drop the oldest.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from marketeer.domain.usage import token_estimate
 
 MAX_TOKENS = 1_500
 HALF_LIFE = timedelta(days=180)
-LEAST_WEIGHT = 0.25
+LEAST_WEIGHT = 0.5
 # What a learning of the skill is worth that shares no word with the goal.
 UNRELATED = 0.1
 MAX_SEARCH_WORDS = 24
@@ -68,15 +69,19 @@ def ranked(found: Iterable[Found], *, agent: str, now: datetime) -> list[Learnin
     def key(one: Found) -> tuple[bool, float, float, str]:
         learning, own = one.learning, one.learning.agent == agent
         related = one.relevance / best[own] if best[own] else 0.0
-        worth = (UNRELATED + related) * learning.confidence * _weight(learning, now)
+        worth = (UNRELATED + related**2) * _sureness(learning) * _freshness(learning, now)
         return (not own, -worth, -learning.confirmed_at.timestamp(), learning.learning_id)
 
     return [one.learning for one in sorted(found, key=key)]
 
 
-def _weight(learning: Learning, now: datetime) -> float:
+def _sureness(learning: Learning) -> float:
+    return LEAST_WEIGHT + (1.0 - LEAST_WEIGHT) * learning.confidence
+
+
+def _freshness(learning: Learning, now: datetime) -> float:
     age = max(now - learning.confirmed_at, timedelta())
-    return max(LEAST_WEIGHT, math.pow(0.5, age / HALF_LIFE))
+    return LEAST_WEIGHT + (1.0 - LEAST_WEIGHT) * math.pow(0.5, age / HALF_LIFE)
 
 
 def recalled(best_first: Sequence[Learning], *, task_id: str | None) -> Recalled:
