@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
+from marketeer.adapters.sqlite.migrate import MIGRATIONS
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.domain.advance import advance, begin
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
@@ -1134,3 +1135,9 @@ async def test_another_process_sees_a_condition(path: Path) -> None:
     assert [condition.who for condition in await theirs.conditions()] == ["ada"]
     await ours.close()
     await theirs.close()
+
+
+def test_no_two_migrations_have_the_same_number() -> None:
+    """Of two, one would never run."""
+    numbers = [int(file.name.split("_")[0]) for file in sorted(MIGRATIONS.glob("*.sql"))]
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -12,7 +12,7 @@ from marketeer.domain.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # What a migration has to do that SQL cannot, behind its statements.
-_BEHIND: Mapping[int, Callable[[sqlite3.Connection], None]] = {3: chain_old_entries, 10: index_old_ones}
+_BEHIND: Mapping[int, Callable[[sqlite3.Connection], None]] = {3: chain_old_entries, 11: index_old_ones}
 
 
 def is_current(connection: sqlite3.Connection) -> bool:
