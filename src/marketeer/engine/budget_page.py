@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from marketeer.domain.budget import what_runs
-from marketeer.domain.document import Author, Document, DocumentKind
 from marketeer.domain.ledger import Spend
 from marketeer.domain.usage import dollars
 from marketeer.engine.budget_view import BudgetView, budget_view
+from marketeer.engine.day_page import DayPage
 from marketeer.engine.library import Library
 from marketeer.ports import Clock, Store
 
@@ -22,7 +22,7 @@ class BudgetPage:
 
     def __init__(self, store: Store, library: Library, clock: Clock) -> None:
         self._store = store
-        self._library = library
+        self._page = DayPage("budget", store, library)
         self._clock = clock
         self._writing = asyncio.Lock()
         self._is_due = False
@@ -30,7 +30,7 @@ class BudgetPage:
     async def close_day(self, last: datetime) -> None:
         """The page of a day that has ended, where there is one, as it stood at its `last` moment."""
         async with self._writing:
-            if await self._store.document(_path(last)) is not None:
+            if await self._page.is_there(last):
                 await self._write(last)
 
     async def refresh(self) -> None:
@@ -45,22 +45,7 @@ class BudgetPage:
         if budget is None:
             return
         view = await budget_view(self._store, now, usual_cap_usd=budget.base_usd)
-        document = Document(
-            path=_path(now),
-            kind=DocumentKind.METRICS,
-            content=render_budget(view),
-            author=Author.MACHINE,
-            rehearsal=False,
-            created_at=now,
-        )
-        newest = await self._store.document(document.path)
-        if newest is None or newest.sha256 != document.sha256:
-            await self._store.add_document(document)
-            await self._library.mirror_missing()
-
-
-def _path(day: datetime) -> str:
-    return f"metrics/{day:%Y-%m-%d}-budget.md"
+        await self._page.put(render_budget(view), now)
 
 
 def render_budget(view: BudgetView) -> str:

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 
-from marketeer.domain.document import Author, Document, DocumentKind
 from marketeer.domain.metrics import Metrics
+from marketeer.engine.day_page import DayPage
 from marketeer.engine.library import Library
 from marketeer.engine.metrics_view import SKILL_COLUMNS, facts, skill_rows
 from marketeer.ports import Clock, Store
@@ -22,7 +22,7 @@ class MetricsPage:
 
     def __init__(self, store: Store, library: Library, clock: Clock) -> None:
         self._store = store
-        self._library = library
+        self._page = DayPage("report", store, library)
         self._clock = clock
         self._writing = asyncio.Lock()
         self._is_due = False
@@ -36,7 +36,7 @@ class MetricsPage:
     async def close_day(self, last: datetime) -> None:
         """The page of a day that has ended, where there is one, as it stood at its `last` moment."""
         async with self._writing:
-            if await self._store.document(_path(last)) is not None:
+            if await self._page.is_there(last):
                 await self._write(last)
 
     async def flush(self) -> None:
@@ -52,22 +52,7 @@ class MetricsPage:
     async def _write(self, now: datetime) -> None:
         begin = datetime.combine(now.date(), time(), tzinfo=UTC)
         metrics = await self._store.metrics(now=now, ended_from=begin, ended_before=begin + timedelta(days=1))
-        document = Document(
-            path=_path(now),
-            kind=DocumentKind.METRICS,
-            content="\n".join(page(metrics, now)) + "\n",
-            author=Author.MACHINE,
-            rehearsal=False,
-            created_at=now,
-        )
-        newest = await self._store.document(document.path)
-        if newest is None or newest.sha256 != document.sha256:
-            await self._store.add_document(document)
-            await self._library.mirror_missing()
-
-
-def _path(day: datetime) -> str:
-    return f"metrics/{day:%Y-%m-%d}-report.md"
+        await self._page.put("\n".join(page(metrics, now)) + "\n", now)
 
 
 def page(metrics: Metrics, now: datetime) -> Iterator[str]:
