@@ -19,6 +19,7 @@ from marketeer.domain.outcome import (
     ApiLooked,
     BarrierReviewed,
     BudgetLooked,
+    CameLate,
     CancelAsked,
     Claimed,
     Decided,
@@ -106,6 +107,9 @@ def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one ar
             setbacks.retry(draft, WAITS_FOR_API, due_before=draft.now + OUTAGE_DELAY)
             if occurrence.back:
                 setbacks.forget_attempts(draft)
+        case CameLate():
+            why = f"its lease on {occurrence.item.item_id} had ended; what it cost is booked"
+            draft.note("late_result_refused", task_id=occurrence.task_id, why=why, claim=occurrence.item.claim)
         case Looked():
             pass
         case _:

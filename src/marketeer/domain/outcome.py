@@ -190,6 +190,15 @@ class ApiLooked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CameLate:
+    """A worker had been silent for so long that its step was given to another; what it brings changes nothing."""
+
+    item: ItemRef
+    task_id: str | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """Time passed, or another goal changed: see whether anything follows."""
 
@@ -211,6 +220,7 @@ Occurrence = (
     | RedoAsked
     | BudgetLooked
     | ApiLooked
+    | CameLate
     | Looked
 )
 

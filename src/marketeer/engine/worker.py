@@ -23,6 +23,7 @@ from marketeer.domain.errors import (
     UsageError,
 )
 from marketeer.domain.outcome import (
+    CameLate,
     Claimed,
     Failed,
     FailureKind,
@@ -311,8 +312,17 @@ class Worker:
         except StaleClaim as exc:
             # What was paid for is recorded; a lost lease or an ended goal takes no result any more.
             log.warning("late_result_refused", error=str(exc))
-            await self._progress.came_late(item.goal_id)
+            await self._tell_late(item)
             return None
+
+    async def _tell_late(self, item: WorkItem) -> None:
+        """In the goal's journal, where a step was taken from us. That a goal was ended stands there already."""
+        now = await self._store.work_item(item.work_item_id)
+        if now is not None and now.state is not WorkState.VOID and now.claim != item.claim:
+            ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
+            late = CameLate(item=ref, task_id=item.task_id, by=self._options.owner)
+            await self._progress.apply(item.goal_id, late)
+        await self._progress.came_late(item.goal_id)
 
     def _may_judge(self) -> bool:
         return not self.stopping.is_set() and self._gate.lets_finish
@@ -327,6 +337,7 @@ class Worker:
                     raise
                 lease.work.uncancel()
                 log.warning("lease_lost")
+                await self._tell_late(item)
                 return None
             except Exception as exc:  # noqa: BLE001 - the one place where every error of a step ends
                 outcome = self._outcome_of(item, exc)

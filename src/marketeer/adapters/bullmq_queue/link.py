@@ -33,7 +33,7 @@ OPEN_WITHIN_S = 2.0
 BRISK_S = 1.5
 PATIENT_S = 15.0
 LOOK_EVERY_S = 2.0
-LOOK_WHILE_DOWN_S = 0.5
+LOOK_WHILE_DOWN_S = 0.25
 # A wait on the patient client, well within its limit.
 LONGEST_WAIT_S = 5
 
@@ -112,9 +112,16 @@ class RedisLink:
         while True:
             await self._clock.sleep(LOOK_EVERY_S if self.is_up else LOOK_WHILE_DOWN_S)
             try:
+                if not self.is_up:
+                    await self._drop_connections()
                 await self._look()
             except TROUBLE as exc:
                 self.failed(exc)
+
+    async def _drop_connections(self) -> None:
+        """Each that was open when Redis went would fail once more when it is back, and look like another outage."""
+        for client in (self.brisk, self.patient):
+            await client.connection_pool.disconnect(inuse_connections=False)
 
     async def _look(self) -> None:
         known = await self._leave_mark()

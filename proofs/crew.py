@@ -1,0 +1,123 @@
+"""Workers of the command line on one workspace and one Redis, to be killed, put to sleep and cut off."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from marketeer.testing import RedisServer
+from tests.e2e.harness import command, environment, run, wait_until
+
+LIMIT_S = 240
+GOAL = "Increase signup conversion by 20%"
+
+
+@dataclass(slots=True, kw_only=True)
+class Crew:
+    """`latency_s` is how long each call of a rehearsal takes."""
+
+    folder: Path
+    server: RedisServer
+    latency_s: float = 0.3
+    settings: dict[str, str] = field(default_factory=dict)
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return environment(
+            REDIS_URL=self.server.url,
+            MARKETEER_REHEARSAL_LATENCY_S=str(self.latency_s),
+            LOG_LEVEL="warning",
+            **self.settings,
+        )
+
+    @property
+    def workspace(self) -> Path:
+        return self.folder / "workspace"
+
+    def hire(self, concurrency: int = 2) -> subprocess.Popen[str]:
+        """A worker that stands on the roll when this returns."""
+        process = self.spawn("worker", "--concurrency", str(concurrency))
+        wait_until(lambda: process.pid in self._listed() or process.poll() is not None, seconds=LIMIT_S)
+        assert process.poll() is None, (self.folder / f"{process.pid}.log").read_text()
+        return process
+
+    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+        log = self.folder / "output.log"
+        with log.open("a") as out:
+            process = subprocess.Popen(
+                command(*arguments), cwd=self.folder, env=self.env, stdout=out, stderr=out, text=True
+            )
+        self.processes.append(process)
+        return process
+
+    def submit(self, *asked: str) -> str:
+        """A goal for whoever works here; its id."""
+        done = run("start", *(asked or (GOAL,)), "--rehearse", "--detach", "--json", cwd=self.folder, env=self.env)
+        return str(json.loads(done.stdout)["goal_id"])
+
+    def rows(self, sql: str, *values: Any) -> Sequence[tuple[Any, ...]]:
+        """Read without the product; nothing while there is no database."""
+        file = self.workspace / "marketeer.db"
+        if not file.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as connection:
+            try:
+                return connection.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as exc:
+                if "no such table" in str(exc):
+                    return []
+                raise
+
+    def _listed(self) -> set[int]:
+        return {pid for (pid,) in self.rows("SELECT pid FROM workers")}
+
+    def held_by(self, pid: int) -> list[tuple[str, int]]:
+        """(item, claim) of what a process holds."""
+        found = self.rows(
+            "SELECT work_item_id, claim FROM work_items WHERE state = 'claimed' AND owner LIKE ?", f"%:{pid}:%"
+        )
+        return [(item, claim) for item, claim in found]
+
+    def statuses(self) -> list[str]:
+        return [status for (status,) in self.rows("SELECT status FROM goals")]
+
+    def wait_until_completed(self, *, seconds: float = LIMIT_S) -> None:
+        wait_until(lambda: set(self.statuses()) == {"completed"}, seconds=seconds)
+
+    def dismiss(self) -> None:
+        """Everybody stops in order."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+        for process in self.processes:
+            process.wait(timeout=LIMIT_S)
+
+    def kill(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def a_crew(folder: Path, **options: Any) -> Iterator[Crew]:
+    append_only = options.pop("append_only", True)
+    with RedisServer(append_only=append_only) as server:
+        crew = Crew(folder=folder, server=server, **options)
+        try:
+            yield crew
+        except BaseException as exc:
+            log = folder / "output.log"
+            exc.add_note(log.read_text()[-4000:] if log.exists() else "nobody has said anything")
+            raise
+        finally:
+            crew.kill()
