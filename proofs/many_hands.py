@@ -99,10 +99,10 @@ def _claims(crew: Crew) -> int:
     return int(count)
 
 
-def die(folder: Path, *, goals: int, deaths: int, every_s: float, seed: int) -> Deaths:
+def die(folder: Path, *, goals: int, deaths: int, every_s: float, seed: int, lease_s: float = LEASE_S) -> Deaths:
     """One of the team is killed again and again, and another hired. Raises AssertionError as `survive` does."""
     chance = random.Random(seed)  # noqa: S311 - who dies, no secret
-    with a_crew(folder, latency_s=STEP_S) as crew:
+    with a_crew(folder, latency_s=STEP_S, settings={"MARKETEER_LEASE_S": str(lease_s)}) as crew:
         team = [crew.hire() for _ in range(TEAM)]
         for number in range(goals):
             crew.submit("--pipeline", PIPELINES[number % len(PIPELINES)])

@@ -34,7 +34,7 @@ NOUNS = (
     *("outcome", "plan", "review", "schedule", "firing", "skill", "snapshot", "task"),
 )
 # Commands that have commands of their own.
-GROUPS = ("context", "events", "learnings", "schedules", "skills")
+GROUPS = ("context", "events", "failed", "learnings", "schedules", "skills")
 # Where a page may name a file from.
 ROOMS = ("", "src/marketeer/")
 

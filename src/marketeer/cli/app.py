@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("deciding", "Answer a question with yes."),
     "revise": ("deciding", "Answer a question by asking for one more revision."),
     "reject": ("deciding", "Answer a question with no."),
+    "failed": ("failed", "Show tasks that failed for good, have one done over, or put it away."),
     "redo": ("deciding", "Have a finished task done over."),
     "cancel": ("deciding", "End a goal now; what is finished is kept."),
     "pause": ("deciding", "Hold a goal, or with --all everything: nothing new is begun."),

@@ -69,7 +69,7 @@ def redo(task: TaskArgument, note: RequiredNote, workspace: WorkspaceOption = No
     async def ask(office: Office) -> Goal:
         return await office.redo(task, note=note, by=user_name())
 
-    return run(_change(called(workspace, as_json=as_json), ask, f"{task} will be done over"))
+    return run(change(called(workspace, as_json=as_json), ask, f"{task} will be done over"))
 
 
 def cancel(goal: GoalArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
@@ -79,7 +79,7 @@ def cancel(goal: GoalArgument, workspace: WorkspaceOption = None, as_json: JsonO
         found = await find_goal(office.store, goal)
         return await office.cancel(found.goal_id, by=user_name())
 
-    return run(_change(called(workspace, as_json=as_json), ask, "cancelled; finished outputs are kept"))
+    return run(change(called(workspace, as_json=as_json), ask, "cancelled; finished outputs are kept"))
 
 
 def pause(
@@ -95,7 +95,7 @@ def pause(
     call = called(workspace, as_json=as_json)
     if _is_everything(goal, everything=everything):
         return run(_pause_everything(call, paused=True, why=why))
-    return run(_change(call, _pausing(goal or "", paused=True), "paused"))
+    return run(change(call, _pausing(goal or "", paused=True), "paused"))
 
 
 def unpause(
@@ -108,7 +108,7 @@ def unpause(
     call = called(workspace, as_json=as_json)
     if _is_everything(goal, everything=everything):
         return run(_pause_everything(call, paused=False, why=None))
-    return run(_change(call, _pausing(goal or "", paused=False), "no longer paused"))
+    return run(change(call, _pausing(goal or "", paused=False), "no longer paused"))
 
 
 def _is_everything(goal: str | None, *, everything: bool) -> bool:
@@ -157,10 +157,10 @@ def _decide(call: Call, approval_id: str, decision: Decision, note: str | None) 
         return await office.decide(approval_id, decision, note=note, by=user_name())
 
     words = {Decision.APPROVE: "approved", Decision.REVISE: "sent back for revision", Decision.REJECT: "rejected"}
-    return run(_change(call, ask, f"{approval_id} {words[decision]}"))
+    return run(change(call, ask, f"{approval_id} {words[decision]}"))
 
 
-async def _change(call: Call, ask: Callable[[Office], Awaitable[Goal]], done: str) -> int:
+async def change(call: Call, ask: Callable[[Office], Awaitable[Goal]], done: str) -> int:
     """Commit it, say so, and say what to run when nobody works here to go on with it."""
     async with open_reader(call.settings):
         pass  # There must be a workspace already: a decision never makes one.

@@ -23,6 +23,7 @@ from marketeer.domain.outcome import (
     CancelAsked,
     Claimed,
     Decided,
+    DiscardAsked,
     Executed,
     Failed,
     HandedBack,
@@ -101,6 +102,8 @@ def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one ar
             decisions.pause(draft, paused=isinstance(occurrence, PauseAsked))
         case RedoAsked():
             decisions.redo(draft, occurrence)
+        case DiscardAsked():
+            decisions.discard(draft, occurrence)
         case BudgetLooked():
             setbacks.retry(draft, WAITS_FOR_BUDGET, due_before=None)
         case ApiLooked():

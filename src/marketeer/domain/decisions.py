@@ -10,7 +10,7 @@ from marketeer.domain.draft import Draft
 from marketeer.domain.errors import UsageError
 from marketeer.domain.follow_up import abandon, requeue, superseding, was_skipped
 from marketeer.domain.goal import GoalStatus
-from marketeer.domain.outcome import CancelAsked, Decided, RedoAsked
+from marketeer.domain.outcome import CancelAsked, Decided, DiscardAsked, RedoAsked
 from marketeer.domain.task import MAX_PASSES, Task, TaskStatus
 from marketeer.domain.work import WorkKind, WorkState, work_item_id
 
@@ -122,6 +122,15 @@ def redo(draft: Draft, asked: RedoAsked) -> None:
         depends_on = tuple(dict.fromkeys(n for need in other.depends_on for n in _in_place_of(draft, need)))
         if other.status is TaskStatus.PENDING and depends_on != other.depends_on:
             draft.edit(other, "task_rewired", why=f"{task.task_id} is done over", depends_on=depends_on)
+
+
+def discard(draft: Draft, asked: DiscardAsked) -> None:
+    """Nothing changes but that somebody has seen it and wants no more of it."""
+    task = draft.tasks[asked.task_id]
+    if task.status is not TaskStatus.FAILED:
+        msg = f"task {task.task_id!r} is {task.status.value}, not failed: see `marketeer failed`"
+        raise UsageError(msg)
+    draft.note("failure_discarded", task_id=task.task_id, why=asked.note)
 
 
 def _reopen(draft: Draft, *, why: str) -> None:

@@ -177,6 +177,15 @@ class RedoAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiscardAsked:
+    """A failed task needs nobody's attention any more."""
+
+    task_id: str
+    by: str
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLooked:
     """A new month or a raised limit may have made room: what waits for the month's money is due now."""
 
@@ -218,6 +227,7 @@ Occurrence = (
     | PauseAsked
     | UnpauseAsked
     | RedoAsked
+    | DiscardAsked
     | BudgetLooked
     | ApiLooked
     | CameLate

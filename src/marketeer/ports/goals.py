@@ -83,6 +83,10 @@ class GoalStore(Protocol):
         """The task whose id is or starts with this text. UsageError when there is none or more than one."""
         ...
 
+    async def failed_tasks(self, *, limit: int) -> Sequence[Task]:
+        """Failed for good, neither done over nor discarded, the newest first."""
+        ...
+
     async def latest_approved(
         self, skill: str, *, rehearsal: bool, before: datetime | None = None, limit: int = 1
     ) -> Sequence[Task]:

@@ -13,7 +13,15 @@ from marketeer.domain.approval import Decision
 from marketeer.domain.budget import BudgetLevel, MonthBudget, month_key
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.errors import ConfigurationError
-from marketeer.domain.outcome import BudgetLooked, CancelAsked, Decided, PauseAsked, RedoAsked, UnpauseAsked
+from marketeer.domain.outcome import (
+    BudgetLooked,
+    CancelAsked,
+    Decided,
+    DiscardAsked,
+    PauseAsked,
+    RedoAsked,
+    UnpauseAsked,
+)
 from marketeer.domain.usage import Tier
 from marketeer.domain.work import Scope
 from marketeer.ports import Clock, ModelClient, Tracer
@@ -172,6 +180,11 @@ class Office:
     async def pause(self, goal_id: str, *, paused: bool, by: str) -> Goal:
         await self.progress.apply(goal_id, PauseAsked(by=by) if paused else UnpauseAsked(by=by))
         return await self.store.goal(goal_id)
+
+    async def discard(self, task_id: str, *, note: str | None, by: str) -> Goal:
+        task = await self.store.find_task(task_id)
+        await self.progress.apply(task.goal_id, DiscardAsked(task_id=task.task_id, note=note, by=by))
+        return await self.store.goal(task.goal_id)
 
     async def redo(self, task_id: str, *, note: str | None, by: str) -> Goal:
         task = await self.store.find_task(task_id)

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from redis.asyncio.client import PubSub
 
-from marketeer.adapters.bullmq_queue.link import LONGEST_WAIT_S, TROUBLE, RedisLink
+from marketeer.adapters.bullmq_queue.link import LONGEST_WAIT_S, TROUBLE, RedisLink, not_cancelled
 from marketeer.domain.errors import StoreUnavailable
 from marketeer.ports import Clock, Doorbell
 
@@ -61,7 +61,7 @@ class RedisDoorbell:
             loops.create_task(self._listen(), name="listening")
 
     async def _watch_store(self) -> None:
-        while True:
+        while not_cancelled():
             try:
                 await self._inner.watch()
             except StoreUnavailable:
@@ -69,7 +69,7 @@ class RedisDoorbell:
                 await self._clock.sleep(STORE_AGAIN_S)
 
     async def _tell(self) -> None:
-        while True:
+        while not_cancelled():
             await self._to_tell.wait()
             self._to_tell.clear()
             if self._link.is_up:
@@ -80,7 +80,7 @@ class RedisDoorbell:
             await self._clock.sleep(BUNDLE_S)
 
     async def _listen(self) -> None:
-        while True:
+        while not_cancelled():
             await self._link.wait_until_up()
             try:
                 async with self._link.patient.pubsub(ignore_subscribe_messages=True) as channel:
@@ -91,7 +91,7 @@ class RedisDoorbell:
                 await self._clock.sleep(0.1)
 
     async def _hear(self, channel: PubSub) -> None:
-        while True:
+        while not_cancelled():
             message = await channel.get_message(timeout=LONGEST_WAIT_S)
             if message is not None and message["data"] != self._me:
                 with suppress(StoreUnavailable):

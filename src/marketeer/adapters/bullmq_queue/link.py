@@ -109,7 +109,7 @@ class RedisLink:
 
     async def run(self) -> None:
         """Look whether it answers, and whether it still knows us, until cancelled."""
-        while True:
+        while not_cancelled():
             await self._clock.sleep(LOOK_EVERY_S if self.is_up else LOOK_WHILE_DOWN_S)
             try:
                 if not self.is_up:
@@ -154,6 +154,15 @@ class RedisLink:
                 return f"what answers at {self.where} is no Redis: mend REDIS_HOST and REDIS_PORT, or {embedded}"
             case _:
                 return f"Redis at {self.where} does not answer ({_cause(exc)}): start it, or {embedded}"
+
+
+def not_cancelled() -> bool:
+    """True, or CancelledError: a cancellation that meets one of redis-py's own time limits comes out as the latter, and
+    a loop would go on for ever."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return True
 
 
 def _client(address: str, timeout_s: float) -> Redis:

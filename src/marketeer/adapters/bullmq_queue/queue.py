@@ -19,7 +19,7 @@ from uuid import uuid4
 from bullmq import Job, Queue
 from redis.exceptions import ResponseError
 
-from marketeer.adapters.bullmq_queue.link import LONGEST_WAIT_S, TROUBLE, RedisLink
+from marketeer.adapters.bullmq_queue.link import LONGEST_WAIT_S, TROUBLE, RedisLink, not_cancelled
 from marketeer.ports import Clock
 
 JOB_NAME = "step"
@@ -147,7 +147,7 @@ class BullmqQueue:
 
     async def _fetch(self) -> None:
         """One job at a time, and only while somebody waits for one: what lies in our hands nobody else can take."""
-        while True:
+        while not_cancelled():
             await self._wanted.wait()
             if self._waiting <= self._ready.qsize():
                 self._wanted.clear()
@@ -174,7 +174,7 @@ class BullmqQueue:
 
     async def _look_ahead(self) -> None:
         """While we hold something: what we end with next may have to give way to what waits here."""
-        while True:
+        while not_cancelled():
             await self._clock.sleep(HEAD_EVERY_S)
             if not self._held or not self._link.is_up:
                 self._head = None
@@ -187,7 +187,7 @@ class BullmqQueue:
             self._head = int(first[0][1]) // PRIORITY_STEP - FIRST_PRIORITY if first else None
 
     async def _keep_locks(self) -> None:
-        while True:
+        while not_cancelled():
             await self._clock.sleep(RENEW_EVERY_S)
             held = list(self._held.items())
             if not held or not self._link.is_up:
@@ -199,7 +199,7 @@ class BullmqQueue:
                 self._heard(exc)
 
     async def _take_up_stalled(self) -> None:
-        while True:
+        while not_cancelled():
             await self._clock.sleep(STALLED_EVERY_S)
             if not self._link.is_up:
                 continue

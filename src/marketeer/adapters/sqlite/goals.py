@@ -179,6 +179,17 @@ def matching_goals(connection: sqlite3.Connection, text: str) -> list[str]:
     return [row["goal_id"] for row in rows]
 
 
+def failed_tasks(connection: sqlite3.Connection, limit: int) -> list[Task]:
+    """Those that nobody has done over or discarded. What was discarded stands in the journal."""
+    rows = connection.execute(
+        "SELECT t.* FROM tasks t WHERE t.status = 'failed' AND t.superseded_by IS NULL AND NOT EXISTS"
+        " (SELECT 1 FROM journal j WHERE j.goal_id = t.goal_id AND j.task_id = t.task_id"
+        " AND j.what = 'failure_discarded') ORDER BY t.finished_at DESC LIMIT ?",
+        (limit,),
+    )
+    return [TASKS.record(row) for row in rows]
+
+
 def matching_tasks(connection: sqlite3.Connection, text: str) -> list[Task]:
     """Those whose id is or starts with this text; at most three. A range, so that the index finds it."""
     rows = connection.execute(

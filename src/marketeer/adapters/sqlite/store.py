@@ -245,6 +245,9 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
             raise UsageError(msg)
         return found[0]
 
+    async def failed_tasks(self, *, limit: int) -> Sequence[Task]:
+        return await self._db.read_long(lambda c: goals_sql.failed_tasks(c, limit))
+
     async def latest_approved(
         self, skill: str, *, rehearsal: bool, before: datetime | None = None, limit: int = 1
     ) -> Sequence[Task]:

@@ -1,0 +1,89 @@
+"""Workers on one workspace, with a real Redis that fails and colleagues that die: part of `make prove NAMES=redis`."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from marketeer.testing import RedisServer
+from proofs.crew import a_crew
+from proofs.many_hands import Loss, Outage, die, sleep_through, survive
+from tests.e2e.conftest import Cli
+from tests.e2e.harness import SEED, run
+
+LEASE_S = "3"
+REVIEW = ("--pipeline", "Director Morning Review")
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.mark.parametrize("loss", Loss, ids=[loss.name.lower() for loss in Loss])
+def test_goals_complete_whatever_becomes_of_redis(tmp_path: Path, loss: Loss) -> None:
+    survive(Outage(loss=loss, at_s=0.5, down_s=1.0), tmp_path)
+
+
+def test_steps_of_a_killed_worker_are_done_by_another_exactly_once(tmp_path: Path) -> None:
+    done = die(tmp_path, goals=1, deaths=2, every_s=1.0, seed=SEED, lease_s=float(LEASE_S))
+    assert done.tasks > 1
+
+
+def test_what_a_sleeping_worker_brings_too_late_is_booked_and_changes_nothing(tmp_path: Path) -> None:
+    assert sleep_through(tmp_path, lease_s=float(LEASE_S)) == 1
+
+
+def test_start_works_beside_workers_and_they_are_listed_until_they_leave(tmp_path: Path) -> None:
+    with a_crew(tmp_path, latency_s=0.1) as crew:
+        first, second = crew.hire(), crew.hire(1)
+        done = run("start", *REVIEW, "--rehearse", "--json", cwd=tmp_path, env=crew.env)
+        assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "completed")
+        listed = json.loads(run("workers", "--json", cwd=tmp_path, env=crew.env).stdout)["workers"]
+        assert {(each["pid"], each["parallel"], each["alive"]) for each in listed} == {
+            (first.pid, 2, True),
+            (second.pid, 1, True),
+        }
+        first.terminate()
+        second.send_signal(signal.SIGINT)
+        assert (first.wait(timeout=60), second.wait(timeout=60)) == (0, 0)
+        assert "Nobody works here" in run("workers", cwd=tmp_path, env=crew.env).stdout
+
+
+def test_start_without_work_leaves_it_to_the_workers_and_shows_how_it_goes(tmp_path: Path) -> None:
+    with a_crew(tmp_path, latency_s=0.1) as crew:
+        alone = run("start", *REVIEW, "--rehearse", "--no-work", cwd=tmp_path, env=crew.env)
+        assert alone.returncode == 4
+        assert "nobody works here yet" in alone.stderr
+        crew.hire()
+        crew.wait_until_completed()
+        followed = run("start", *REVIEW, "--rehearse", "--no-work", cwd=tmp_path, env=crew.env)
+        assert (followed.returncode, "approved" in followed.stdout) == (0, True)
+
+
+def test_a_process_without_redis_follows_the_workers_and_cannot_work_beside_them(tmp_path: Path) -> None:
+    with a_crew(tmp_path, latency_s=0.1) as crew:
+        worker = crew.hire()
+        without = {name: value for name, value in crew.env.items() if name != "REDIS_URL"}
+        followed = run("start", *REVIEW, "--rehearse", cwd=tmp_path, env=without)
+        assert (followed.returncode, "following it" in followed.stdout) == (0, True)
+        refused = run("resume", cwd=tmp_path, env=without)
+        assert (refused.returncode, str(worker.pid) in refused.stderr) == (2, True)
+
+
+def test_a_redis_that_cannot_be_used_is_named_with_a_remedy_and_nothing_is_begun(cli: Cli) -> None:
+    with RedisServer(password="open-sesame") as server:
+        host, port = "127.0.0.1", str(server.port)
+        wrong = cli("start", *REVIEW, "--rehearse", REDIS_HOST=host, REDIS_PORT=port, REDIS_PASSWORD="wrong")
+        assert (wrong.code, f"{host}:{port}" in wrong.complaint, "REDIS_PASSWORD" in wrong.complaint) == (2, True, True)
+        assert "wrong" not in wrong.complaint
+    gone = cli("worker", REDIS_URL=f"redis://:open-sesame@{host}:{port}/0")
+    assert (gone.code, f"{host}:{port}" in gone.complaint, "unset REDIS_HOST" in gone.complaint) == (2, True, True)
+    assert "open-sesame" not in gone.complaint
+    assert cli.files == []
+
+
+def test_a_worker_without_redis_says_what_to_set(cli: Cli) -> None:
+    refused = cli("worker")
+    assert (refused.code, "REDIS_HOST" in refused.complaint) == (2, True)
+    assert cli("worker", "--concurrency", "0", REDIS_HOST="127.0.0.1").code == 2

@@ -1,0 +1,169 @@
+"""The connection to a real Redis, and what is told of it: out of reach, back, emptied; and the doorbell over it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from marketeer.adapters.bullmq_queue import BullmqQueue, RedisDoorbell, RedisLink
+from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
+from marketeer.adapters.sqlite.store import SqliteStore
+from marketeer.adapters.system_clock import SystemClock
+from marketeer.domain.condition import Condition, ConditionName
+from marketeer.domain.errors import ConfigurationError
+from marketeer.testing import FakeClock, RedisServer
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """One that may be killed."""
+    with RedisServer() as server:
+        yield server
+
+
+@asynccontextmanager
+async def a_queue(server: RedisServer) -> AsyncIterator[tuple[BullmqQueue, list[str | None]]]:
+    """A queue at work, and what it has told."""
+    told: list[str | None] = []
+    link = RedisLink(server.url, SystemClock())
+    await link.open()
+    await link.enter("test", uuid4().hex)
+    queue = BullmqQueue(link, SystemClock())
+    queue.on_turn = told.append
+    async with asyncio.TaskGroup() as group:
+        loops = group.create_task(queue.run())
+        yield queue, told
+        await queue.close()
+        loops.cancel()
+    await link.close()
+
+
+async def test_an_outage_is_told_once_and_what_is_put_again_afterwards_arrives_the_most_urgent_first(
+    server: RedisServer,
+) -> None:
+    async with a_queue(server) as (queue, told):
+        waiting = asyncio.create_task(queue.get())
+        await asyncio.sleep(0)
+        server.kill()
+        await queue.put([("lost", 3)])
+        await wait_until(lambda: bool(told), timeout_s=30)
+        assert told[0] is not None
+        assert str(server.port) in told[0]
+        server.start()
+        await wait_until(lambda: told[-1] is None, timeout_s=30)
+        assert len(told) == 2
+        await queue.put([("late", 3), ("first", 0)])
+        async with asyncio.timeout(30):
+            assert await waiting in ("first", "late")
+
+
+async def test_an_emptied_redis_is_noticed_though_it_never_went_away(server: RedisServer) -> None:
+    async with a_queue(server) as (queue, told):
+        await queue.put([("a", 1)])
+        server.command("FLUSHALL")
+        await wait_until(lambda: told == [None], timeout_s=30)
+        await queue.put([("a", 1)])
+        async with asyncio.timeout(30):
+            assert await queue.get() == "a"
+
+
+async def test_a_redis_that_hangs_holds_nobody_up_for_long(server: RedisServer) -> None:
+    async with a_queue(server) as (queue, told):
+        server.hang()
+        async with asyncio.timeout(30):
+            await queue.put([("a", 1)])
+            await queue.done("b")
+        assert told
+        server.go_on()
+        await wait_until(lambda: told[-1] is None, timeout_s=30)
+
+
+async def test_what_was_fetched_and_never_taken_is_there_for_others_at_once(redis_server: RedisServer) -> None:
+    async with a_queue(redis_server) as (first, _):
+        waiting = asyncio.create_task(first.get())
+        await asyncio.sleep(0)
+        await first.put([("a", 1)])
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        async with asyncio.timeout(30):
+            assert await first.get() == "a"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("redis://127.0.0.1:1/0", "127.0.0.1:1 does not answer"),
+        ("redis://:secret@127.0.0.1:{port}/0", "refuses the user or the password"),
+        ("redis://nobody:secret@127.0.0.1:{port}/0", "refuses the user or the password"),
+        ("redis://127.0.0.1:{port}/0", "refuses the user or the password"),
+        ("unix:///no/such/socket", "/no/such/socket does not answer"),
+    ],
+)
+async def test_what_cannot_be_used_is_refused_in_one_line_with_a_remedy(address: str, words: str) -> None:
+    with RedisServer(password="sesame") as server:
+        link = RedisLink(address.format(port=server.port), SystemClock())
+        with pytest.raises(ConfigurationError, match=words) as refused:
+            await link.open()
+    assert "unset REDIS_HOST" in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_user_who_is_limited_to_our_keys_can_work_and_one_limited_to_others_is_told(
+    server: RedisServer,
+) -> None:
+    for user, keys in (("ours", "marketeer"), ("theirs", "other")):
+        rules = (f"~{keys}:*", f"&{keys}:*", "+@all", "-@dangerous", "+info", "+client|setname")
+        assert server.command("ACL", "SETUSER", user, "on", ">pass", *rules) == b"+OK\r\n"
+    link = RedisLink(f"redis://ours:pass@127.0.0.1:{server.port}/0", SystemClock())
+    await link.open()
+    await link.enter("marketeer", "abc")
+    queue = BullmqQueue(link, SystemClock())
+    async with asyncio.TaskGroup() as group:
+        loops = group.create_task(queue.run())
+        await queue.put([("a", 1)])
+        async with asyncio.timeout(30):
+            assert await queue.get() == "a"
+        await queue.done("a")
+        loops.cancel()
+    await link.close()
+    other = RedisLink(f"redis://theirs:pass@127.0.0.1:{server.port}/0", SystemClock())
+    await other.open()
+    with pytest.raises(ConfigurationError, match="too little"):
+        await other.enter("marketeer", "abc")
+    await other.close()
+
+
+async def test_a_commit_elsewhere_rings_here_at_once_while_nobody_looks_at_the_database(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    name = uuid4().hex
+    here, there = SqliteStore(tmp_path / "db"), SqliteStore(tmp_path / "db")
+    await here.open()
+    await there.open()
+    # This clock never reaches the next look.
+    asleep = FakeClock()
+    links = [RedisLink(redis_server.url, SystemClock()) for _ in range(2)]
+    for link in links:
+        await link.enter("test", name)
+    ear = RedisDoorbell(SqliteDoorbell(here, asleep), links[0], SystemClock())
+    mouth = RedisDoorbell(SqliteDoorbell(there, asleep), links[1], SystemClock())
+    async with asyncio.TaskGroup() as group:
+        loops = [group.create_task(bell.watch()) for bell in (ear, mouth)]
+        await wait_until(lambda: redis_server.command("PUBSUB", "NUMSUB", links[0].key("bell")).endswith(b":2\r\n"))
+        seen = ear.rings
+        condition = Condition(name=ConditionName.PAUSED, since=SystemClock().now(), who="a test")
+        await there.begin_condition(condition)
+        mouth.ring()
+        await wait_until(lambda: ear.rings > seen)
+        for loop in loops:
+            loop.cancel()
+    for link in links:
+        await link.close()
+    await here.close()
+    await there.close()
