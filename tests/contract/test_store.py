@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -1090,6 +1091,18 @@ async def test_a_damaged_file_is_told_in_one_line_with_the_remedy(path: Path, da
 
 def no_database(path: Path) -> None:
     path.write_bytes(b"these are not the bytes you are looking for" * 100)
+
+
+async def test_a_table_that_is_missing_is_no_reason_to_wait(path: Path) -> None:
+    await (await opened(path)).close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE conditions")
+    store = await opened(path)
+    try:
+        with pytest.raises(ConfigurationError, match=r"not as this version makes it \(no such table: conditions\)"):
+            await store.conditions()
+    finally:
+        await store.close()
 
 
 async def test_a_store_that_could_not_be_opened_says_so_and_does_not_hang(path: Path) -> None:

@@ -138,6 +138,11 @@ def translated(exc: BaseException, path: Path | None) -> BaseException:
         error = ConfigurationError(f"cannot write {name} ({text}): make the workspace writable")
     elif "locked" in text:
         error = StoreUnavailable(f"{name} is locked by another program: wait for it or end it, nothing is lost")
+    elif getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        # A table or column that is missing: waiting brings it no nearer.
+        error = ConfigurationError(
+            f"{name} is not as this version makes it ({text}): restore a backup, or use the version that made it"
+        )
     else:
         error = StoreUnavailable(f"{name} cannot be used ({text}): mend that and try again, nothing is lost")
     error.__cause__ = exc
