@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from marketeer.web.bodies import DEEPEST, parse
 from marketeer.web.bounds import Bounds
 from marketeer.web.refusal import Refusal
-from tests.support.web import TOKEN, Answer, Site, a_site, read_answer, request
+from tests.support.web import LIMIT_S, TOKEN, Answer, Site, a_site, read_answer, request
 
 JSON = {"Content-Type": "application/json"}
 GIGABYTE = 1_000_000_000
@@ -177,15 +177,18 @@ async def test_bodies_that_fill_the_memory_together_are_told_to_come_again(tmp_p
     async with a_site(tmp_path, bounds=Bounds(held_bytes=100_000)) as site, site.connection() as (_, slow):
         slow.write(request("POST", "/webhook", headers=JSON | {"Content-Length": "90000"}) + b" " * 80_000)
         await slow.drain()
-        answer = Answer(status=0)
-        while answer.status != 503:  # until the first body has arrived
-            answer = await site.post("/webhook", b" " * 30_000)
-            assert answer.status in (400, 503)
-        assert answer.headers["retry-after"] == "1"
-        slow.transport.abort()
-        while answer.status != 400:  # until the first body is let go
-            answer = await site.post("/webhook", b" " * 90_000)
+        async with asyncio.timeout(LIMIT_S):
+            answer = await _posted_until(site, 30_000, 503)  # the first body has arrived
+            assert answer.headers["retry-after"] == "1"
+            slow.transport.abort()
+            await _posted_until(site, 90_000, 400)  # the first body is let go
         assert [(await site.post("/webhook", b" " * 90_000)).status for _ in range(3)] == [400] * 3
+
+
+async def _posted_until(site: Site, size: int, status: int) -> Answer:
+    while (answer := await site.post("/webhook", b" " * size)).status != status:
+        assert answer.status in (400, 503)
+    return answer
 
 
 async def _ends(reader: asyncio.StreamReader) -> bool:
