@@ -62,6 +62,7 @@ _CONTRACT: dict[str, Any] = {
         {"heading": "Text", "checks": [{"list": {"min_items": 2, "max_items": 500}}]},
     ],
 }
+_VARIES = "again and again"
 _TOP = """# The benchmark's deliverable
 
 ## Summary
@@ -139,18 +140,21 @@ def settings_for(workspace: Path, *, parallel: int, base_url: str | None = None)
 
 
 class InstantModel:
-    """A model that answers at once, always the same."""
+    """A model that answers at once, and never twice the same: nothing that is remembered of one answer helps with the
+    next."""
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._number = count(1)
 
     async def complete(self, request: ModelRequest, on_text: Callable[[int], None] | None = None) -> ModelResponse:
+        text = self._text.replace(_VARIES, f"for the {next(self._number)}th time")
         if on_text is not None:
-            on_text(len(self._text))
+            on_text(len(text))
         return ModelResponse(
-            text=self._text,
+            text=text,
             stop_reason="end_turn",
-            usage=Usage(input_tokens=2_000, output_tokens=len(self._text) // 4),
+            usage=Usage(input_tokens=2_000, output_tokens=len(text) // 4),
             model=request.model.model_id,
             request_id=None,
             latency_s=0.0,

@@ -29,6 +29,8 @@ _NAMED_SOURCE = re.compile(
     r"|\b20\d\d-\d\d",
     re.I,
 )
+# Without one of these in it a text claims nothing and says nothing of its source.
+_FIGURE_OR_TAG = re.compile(r"[\d\[]")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _SHOWN = 3
 
@@ -62,6 +64,10 @@ class _Run:
         if (unit.section, unit.title) != self.where:
             self.where, self.covered = (unit.section, unit.title), False
         if not unit.section:
+            return
+        if not _FIGURE_OR_TAG.search(unit.text):
+            if unit.form is Form.PROSE and self.covered and not self.places.is_customers(unit, unit.label or None):
+                self.covered = False
             return
         if unit.form is Form.BLOCK:
             if unit.is_customer_block:

@@ -115,7 +115,7 @@ def unwrap(text: str) -> str:
 
 def same(text: str) -> str:
     """With one kind of quote, dash and space."""
-    return text.translate(_SAME)
+    return text if text.isascii() else text.translate(_SAME)
 
 
 @lru_cache(maxsize=8192)
