@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -54,7 +54,7 @@ class Tokens:
 
 
 async def decide(
-    store: Store, event: Event, rules: EventRules, *, now: datetime = NOW, token: Tokens | None = None
+    store: Store, event: Event, rules: EventRules, *, now: datetime = NOW, token: Callable[[], str] | None = None
 ) -> tuple[StoredEvent, list[Change]] | None:
     given = Circumstances(rules=rules, now=now, token=token or Tokens(event.event_id))
 
@@ -126,7 +126,7 @@ async def test_a_decision_that_fails_leaves_the_event_owed_and_nothing_else(stor
     same = rules_of(some_mapping(), some_mapping("two"))
     assert await decide(store, an_event("e1"), same, token=Tokens("x")) is not None
     with pytest.raises(Conflict):  # the second goal's id is taken
-        await decide(store, an_event("e2"), same, token=Tokens("x"))
+        await decide(store, an_event("e2"), same, token=lambda: "x2")
     assert [stored.event.event_id for stored in await store.owed_events(limit=9)] == ["e2"]
     assert len(await store.goals(limit=9)) == 2
     assert len(await store.journal()) == 5

@@ -82,7 +82,7 @@ class Ruling:
     entries: tuple[JournalEntry, ...] = ()
 
 
-# Pure: it is run inside the transaction, with when each cooldown last began.
+# It is run inside the transaction, with when each cooldown last began, and changes nothing itself.
 Decide = Callable[[StoredEvent, Mapping[Key, datetime]], Ruling]
 
 

@@ -51,8 +51,8 @@ class EventStore(Protocol):
         self, event_id: str, *, keys: Sequence[Key], decide: Decide
     ) -> tuple[StoredEvent, Sequence[Change]] | None:
         """Decide an event: its goals with their plans owed, inputs and cooldowns, its outcome and the journal, in one
-        transaction. None when it was decided before, and then nothing changes. `decide` is pure, gets the cooldowns of
-        `keys`, and may be run on any thread."""
+        transaction. None when it was decided before, and then nothing changes. `decide` gets the cooldowns of `keys`;
+        it changes nothing itself, and may be run on any thread and twice, the first time undone."""
         ...
 
     async def event_mappings(self) -> Sequence[StoredMapping]:

@@ -84,6 +84,7 @@ class SqliteEvents:
         documents: list[Document] = []
 
         def work(connection: sqlite3.Connection) -> _Taken | None:
+            documents.clear()  # of a first run that was undone
             return _take_effect(connection, event_id, keys, decide, documents)
 
         return await self._db.write(work, on_end=lambda _: self._forget_documents(documents))
