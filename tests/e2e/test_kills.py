@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from marketeer.adapters.sqlite.migrate import MIGRATIONS
 from marketeer.testing.doomed import Point
 from proofs.lives import KILLED, Kind, Life, live
-from tests.e2e.harness import SEED, environment
+from tests.e2e.harness import SEED, Ledger, assert_nothing_lost_or_doubled, environment, run
 
 GOAL = "Increase signup conversion by 20%"
 # Kills of each life, so that none takes longer than a test may.
@@ -30,6 +31,29 @@ def test_goals_complete_however_often_their_processes_are_killed(tmp_path: Path,
     kind, kills = LIVES[number]
     outcome = live(Life(number=number, seed=f"{SEED}-test-{number}", kind=kind, kills=kills), tmp_path)
     assert outcome.kills >= kills
+
+
+@pytest.mark.timeout(180)
+def test_an_answer_that_was_recorded_just_before_the_kill_is_handed_in_without_another_call(tmp_path: Path) -> None:
+    """Between the commit that records an answer and the one of all that follows from it there is this moment alone."""
+    migrations = len(list(MIGRATIONS.glob("*.sql")))
+    for number in range(migrations + 1, migrations + 40):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert doomed(Point.AFTER_COMMIT, number, folder=folder).returncode == KILLED
+        if calls := _calls_of_running_tasks(folder / "workspace"):
+            break
+    else:
+        pytest.fail("no kill fell behind the record of an answer")
+    assert run("resume", cwd=folder).returncode == 0
+    ledger = assert_nothing_lost_or_doubled(folder / "workspace")
+    assert calls <= {call["call_id"] for call in ledger.settled}
+
+
+def _calls_of_running_tasks(workspace: Path) -> set[str]:
+    ledger = Ledger(workspace)
+    running = {task["task_id"] for task in ledger.tasks if task["status"] == "running"}
+    return {call["call_id"] for call in ledger.settled if call["task_id"] in running}
 
 
 @pytest.mark.parametrize("point", Point)
