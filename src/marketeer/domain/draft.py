@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from marketeer.domain.approval import Approval, ApprovalKind, ApprovalStatus, Decision
+from marketeer.domain.changing import changed
 from marketeer.domain.goal import GOAL_TRANSITIONS, Goal, GoalStatus
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
@@ -61,14 +61,14 @@ class Draft:
         check_transition(task, to)
         if to.is_final:
             fields.setdefault("finished_at", self.now)
-        moved = replace(task, status=to, **fields)
+        moved = changed(task, status=to, **fields)
         self.tasks[task.task_id] = moved
         self._journal_task(moved, f"task_{to.value}", why)
         return moved
 
     def edit(self, task: Task, what: str, *, why: str | None = None, **fields: Any) -> Task:
         """Change fields of a task that stays in its state."""
-        edited = replace(task, **fields)
+        edited = changed(task, **fields)
         self.tasks[task.task_id] = edited
         self._journal_task(edited, what, why)
         return edited
@@ -107,9 +107,9 @@ class Draft:
         return self.items[item_id]
 
     def put(self, item: WorkItem, **fields: Any) -> WorkItem:
-        changed = replace(item, **fields)
-        self.items[item.work_item_id] = changed
-        return changed
+        put = changed(item, **fields)
+        self.items[item.work_item_id] = put
+        return put
 
     def close(self, item: WorkItem, state: WorkState = WorkState.DONE) -> None:
         self.put(item, state=state, owner=None, lease_until=None, done_at=self.now)
@@ -151,7 +151,7 @@ class Draft:
         return approval
 
     def answer(self, approval: Approval, status: ApprovalStatus, *, by: str, note: str | None) -> None:
-        self.approvals[approval.approval_id] = replace(
+        self.approvals[approval.approval_id] = changed(
             approval, status=status, decided_by=by, decided_at=self.now, note=note
         )
         self.note(f"approval_{status.value}", task_id=approval.task_id, why=note, approval_id=approval.approval_id)
@@ -162,7 +162,7 @@ class Draft:
     # -- the goal --------------------------------------------------------------------------------------------
 
     def set_goal(self, **fields: Any) -> None:
-        self.goal = replace(self.goal, **fields)
+        self.goal = changed(self.goal, **fields)
 
     def set_status(self, status: GoalStatus, *, why: str | None = None) -> None:
         """Raises IllegalTransition for a change the goal's machine does not have."""
@@ -199,11 +199,11 @@ class Draft:
         )
         items = tuple(i for key, i in self.items.items() if self._items_before.get(key) is not i)
         approvals = tuple(a for key, a in self.approvals.items() if self._approvals_before.get(key) is not a)
-        changed = tasks or items or approvals or self.learnings or self.entries
-        if not changed and self.goal is self._goal_before:
+        anything = tasks or items or approvals or self.learnings or self.entries
+        if not anything and self.goal is self._goal_before:
             return None
         return Change(
-            goal=replace(self.goal, version=self.goal.version + 1),
+            goal=changed(self.goal, version=self.goal.version + 1),
             goal_before=self._goal_before,
             tasks=tasks,
             items=items,
