@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 def changed(record: T, **new: Any) -> T:
     """Raises TypeError for a field that there is not."""
-    record_type: type[Any] = type(record)
+    record_type: Any = type(record)
     names, read = _reader(record_type)
     made: T = record_type(**(dict(zip(names, read(record), strict=True)) | new))
     return made
