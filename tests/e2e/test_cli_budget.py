@@ -115,6 +115,7 @@ async def test_a_dry_run_judges_a_skill_by_what_it_has_cost_before(cli: Cli) -> 
         for _ in range(3):
             await desk.finish(office)
         spent = (await office.store.month_spend(month_key(office.clock.now()))).settled_usd
+    desk.add_small_plans(cli.folder / "workspace")
     asked = ("start", "Look at our numbers", "--pipeline", desk.SOLO, "--dry-run")
     told = cli(*asked, "--json").document
     assert exact(told["cost_expected_usd"]) == pytest.approx(spent / 3, abs=Decimal("0.000001"))

@@ -20,6 +20,7 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=1)))
 
 
 async def rehearsed(cli: Cli) -> str:
+    desk.add_small_plans(cli.folder / "workspace")
     result = await marketeer.run_goal(None, pipeline=desk.SOLO, workspace=cli.folder / "workspace", rehearse=True)
     return result.goal_id
 

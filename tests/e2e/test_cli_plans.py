@@ -24,8 +24,8 @@ STEPS = {
     "SEO Audit Cycle": ["seo-audit", "programmatic-seo", "schema-markup", "content-strategy"],
     "Outreach Campaign": ["cold-email", "ab-test-setup", "analytics-tracking"],
     "Social Content": ["social-content", "copy-editing", "analytics-tracking"],
-    "Director Morning Review": ["analytics-tracking"],
-    "Performance Review": ["analytics-tracking", "seo-audit", "ab-test-setup", "marketing-ideas"],
+    "Director Morning Review": [],
+    "Performance Review": [],
 }  # fmt: skip
 A_CUE = "cues:\n  - id: x\n    why: y\n"
 A_CATEGORY = "categories:\n  content:\n    priority: P2\n    phases: [{name: A}]\n"

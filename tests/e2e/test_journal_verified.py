@@ -57,6 +57,7 @@ def forced(workspace: Path, sql: str, *values: object) -> None:
 
 
 async def rehearsed(cli: Cli) -> str:
+    desk.add_small_plans(cli.folder / "workspace")
     result = await marketeer.run_goal(None, pipeline=desk.SOLO, workspace=cli.folder / "workspace", rehearse=True)
     return result.goal_id
 
@@ -102,6 +103,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with two goals, made once."""
     folder = tmp_path_factory.mktemp("journals")
     for _ in range(2):
+        desk.add_small_plans(folder / "workspace")
         done = Cli(folder=folder)("start", "--pipeline", desk.SOLO, "--rehearse")
         assert done.code == 0, done.err
     return folder / "workspace" / "marketeer.db"

@@ -58,6 +58,7 @@ def files_of(workspace: Path) -> list[str]:
 
 async def rehearsed(folder: Path, count: int = 1, pipeline: str = desk.SOLO) -> list[str]:
     """Rehearsals that came to their end, oldest first."""
+    desk.add_small_plans(folder / "workspace")
     results = [
         await marketeer.run_goal(None, pipeline=pipeline, workspace=folder / "workspace", rehearse=True)
         for _ in range(count)

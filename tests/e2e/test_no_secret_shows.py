@@ -114,6 +114,7 @@ def test_failures_of_every_kind_leave_no_secret_and_every_line_of_an_item_names_
     cli = secretive
     failed = cli("start", "--pipeline", desk.FAN, "--json")
     assert failed.code == 1, failed.err
+    desk.add_small_plans(cli.folder / "workspace")
     refused = cli("start", "--pipeline", desk.SOLO)
     assert (refused.code, "401" in refused.err) == (2, True), refused.err
     for name, value in cli.variables.items():

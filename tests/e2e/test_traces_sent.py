@@ -76,6 +76,7 @@ def test_what_commands_do_is_sent_to_the_collector_as_one_trace(cli: Cli) -> Non
             "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{TOKEN}",
             "LOG_LEVEL": "debug",
         }
+        desk.add_small_plans(cli.folder / "workspace")
         result = cli("start", "--pipeline", desk.SOLO, "--rehearse")
         assert result.code == 0, result.err
     assert {(path, token) for path, token, _ in collector.received} == {("/v1/traces", f"Bearer {TOKEN}")}
@@ -91,6 +92,7 @@ def test_what_commands_do_is_sent_to_the_collector_as_one_trace(cli: Cli) -> Non
 def test_nothing_of_it_is_loaded_while_no_collector_is_set(cli: Cli, tmp_path: Path) -> None:
     script = tmp_path / "off.py"
     script.write_text(OFF)
+    desk.add_small_plans(cli.folder / "workspace")
     with cli.running_script(script, "start", "--pipeline", desk.SOLO, "--rehearse") as process:
         out, err = process.communicate(timeout=50)
     assert process.returncode == 0, err

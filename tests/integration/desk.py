@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -27,14 +28,17 @@ from marketeer.settings import Settings
 from marketeer.testing.answers import Asked, material_of
 from tests.support.builders import a_learning
 
+# Plans of the tests' own, as a workspace's team file.
+SMALL_PLANS = Path(__file__).parent.parent / "support" / "team" / "pipelines.yaml"
+
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LIMIT_S = 20.0
 KEY = "sk-ant-test-key"
 
-# Small plans of the built-in pipelines, by their skills.
-SOLO = "Director Morning Review"  # analytics-tracking
+# Small plans by their skills: two of the tests' own (see tests/support/team), the others built in.
+SOLO = "Solo"  # analytics-tracking
 FAN = "Social Content"  # social-content, then copy-editing and analytics-tracking side by side
-FUNNEL = "Performance Review"  # analytics-tracking, seo-audit and ab-test-setup, then marketing-ideas
+FUNNEL = "Funnel"  # analytics-tracking, seo-audit and ab-test-setup, then marketing-ideas
 GATED = "Outreach Campaign"  # waits for a human before cold-email, ab-test-setup, analytics-tracking
 FOUNDATION = "product-marketing-context"
 
@@ -188,7 +192,7 @@ def skill_of(request: ModelRequest) -> str:
 
 @cache
 def _team() -> FileTeam:
-    return load_team(None)
+    return load_team(SMALL_PLANS.parent)
 
 
 def good_answer(request: ModelRequest) -> str:
@@ -267,6 +271,8 @@ async def an_office(
         file = settings.workspace_dir / "context" / "product-marketing-context.md"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(context, encoding="utf-8")
+    if (settings.workspace_dir / "team").exists() and not (settings.workspace_dir / "team/pipelines.yaml").exists():
+        add_small_plans(settings.workspace_dir)
     async with open_office(settings, clock=clock or QuickClock(), model=model, tracer=tracer) as office:
         if not office.workspace.team_path.exists():
             office._team = _team()  # read once for all offices
@@ -280,6 +286,12 @@ async def teach(office: Office, skill: str, *, lessons: int = 24, **fields: Any)
         for number in range(lessons)
     ]
     await office.store.put_learnings(told, ())
+
+
+def add_small_plans(workspace: Path) -> None:
+    """For commands, which read the workspace's own team."""
+    (workspace / "team").mkdir(parents=True, exist_ok=True)
+    shutil.copy(SMALL_PLANS, workspace / "team" / "pipelines.yaml")
 
 
 async def submit(office: Office, pipeline: str = SOLO, **values: Any) -> Goal:

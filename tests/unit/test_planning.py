@@ -209,7 +209,7 @@ def test_the_same_goal_gives_the_same_plan() -> None:
     assert plan("Grow the number of bookings") == plan("Grow the number of bookings")
 
 
-@pytest.mark.parametrize("name", [pipeline.name for pipeline in pipelines()])
+@pytest.mark.parametrize("name", [pipeline.name for pipeline in pipelines() if pipeline.reading is None])
 def test_each_pipeline_makes_a_sound_plan_that_measures(name: str) -> None:
     template = named(name)
     made = plan("", goal=a_goal(name, pipeline=name), pipeline=template)
@@ -218,6 +218,20 @@ def test_each_pipeline_makes_a_sound_plan_that_measures(name: str) -> None:
     assert made.pipeline == name
     assert made.category is template.category
     assert made.confidence is None
+
+
+@pytest.mark.parametrize("name", ["Director Morning Review", "Performance Review"])
+def test_a_reading_plans_no_tasks_and_needs_no_product_context(name: str) -> None:
+    made = plan("", goal=a_goal(name, pipeline=name), pipeline=named(name), context_known=False)
+    assert (made.tasks, made.phases, made.pipeline) == ((), (), name)
+    assert made.reading is named(name).reading is not None
+
+
+def test_plain_words_never_ask_for_a_reading() -> None:
+    for words in ("Morning review of last night's numbers", "Write the performance review of this month"):
+        made = plan(words)
+        assert made.reading is None
+        assert made.tasks
 
 
 def test_all_eleven_pipelines_ship() -> None:

@@ -72,6 +72,8 @@ def _planned(entry: JournalEntry) -> str:
     tasks = text.counted(int(entry.data.get("tasks") or 0), "task")
     phases = text.counted(len(entry.data.get("phases") or ()), "phase")
     name = f" ({entry.data['pipeline']})" if entry.data.get("pipeline") else ""
+    if not entry.data.get("tasks"):
+        return f"planned: the Director reads the records{name}"
     return f"planned: {tasks} in {phases}{name}"
 
 
@@ -115,6 +117,8 @@ _GOAL_WORDS: Mapping[str, Callable[[JournalEntry], str]] = {
     "api_declared_up": _fixed("the model API answers again"),
     "part_failed": _fixed("a part of the daemon failed and is begun anew"),
     "parts_recovered": _fixed("all parts of the daemon run again"),
+    "review_page_written": lambda entry: f"wrote {entry.data.get('path')}",
+    "follow_up_begun": lambda entry: f"begins {entry.data.get('follow_up')}{_why(entry.why)}",
     "barrier_passed": _fixed("review of the whole"),
     "goal_completed": _fixed("completed"),
     "goal_pruned": _fixed("pruned"),

@@ -33,7 +33,8 @@ _NEEDS_NOTE = {Decision.REVISE}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalFacts:
-    """Everything a summary is made of. `report` is the report's text, `until` when deferred work is due."""
+    """Everything a summary is made of. `report` is the report's text, `until` when deferred work is due,
+    `page` what a reading has written."""
 
     goal: Goal
     tasks: Sequence[Task]
@@ -43,6 +44,7 @@ class GoalFacts:
     duration_s: float
     month_line: str
     until: str | None
+    page: str | None = None
 
 
 async def gather(call: Call, store: Store, clock: Clock, goal_id: str) -> GoalFacts:
@@ -59,10 +61,19 @@ async def gather(call: Call, store: Store, clock: Clock, goal_id: str) -> GoalFa
         bill=await store.goal_bill(goal_id),
         questions=await store.approvals(status=ApprovalStatus.OPEN, goal_id=goal_id),
         report=report.content if report else "",
+        page=await _page(store, goal),
         duration_s=((goal.finished_at or now) - goal.created_at).total_seconds(),
         month_line=f"{dollars(spend.settled_usd)} of {dollars(await month_cap(store, call.settings, month))} spent",
         until=f"{until.astimezone():%Y-%m-%d %H:%M}" if until else None,
     )
+
+
+async def _page(store: Store, goal: Goal) -> str | None:
+    """What a reading has written; None for a goal of tasks."""
+    if goal.status is not GoalStatus.COMPLETED or goal.phases:
+        return None
+    entries = await store.journal(goal_id=goal.goal_id)
+    return next((str(entry.data["path"]) for entry in entries if entry.what == "review_page_written"), None)
 
 
 def summary(call: Call, facts: GoalFacts) -> list[str]:
@@ -85,9 +96,13 @@ def _headline(facts: GoalFacts) -> str:
     current = [t for t in facts.tasks if t.superseded_by is None and not (t.reason or "").startswith("skipped:")]
     done = sum(t.status is TaskStatus.APPROVED for t in current)
     word = _HEADLINES.get(facts.goal.status, "Not finished yet")
-    counts = f"{done} of {text.counted(len(current), 'deliverable')} approved" if current else "nothing planned yet"
+    counts = f"{done} of {text.counted(len(current), 'deliverable')} approved" if current else _without_tasks(facts)
     shows_error = facts.goal.error and facts.goal.status is not GoalStatus.COMPLETED
     return f"{word}: {counts}." + (f" {text.one_line(facts.goal.error or '')}" if shows_error else "")
+
+
+def _without_tasks(facts: GoalFacts) -> str:
+    return f"{facts.page} is written" if facts.page else "nothing planned yet"
 
 
 def _made(call: Call, facts: GoalFacts) -> list[str]:

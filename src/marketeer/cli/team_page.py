@@ -117,7 +117,7 @@ def words(skill: Skill) -> str:
 def _pipelines(team: FileTeam) -> list[str]:
     lines = ["## Pipelines", "", "| pipeline | category | priority | steps |", "|---|---|---|---|"]
     for pipeline in team.pipelines():
-        steps = "; ".join(f"*{phase.name}:* {_steps(phase)}" for phase in pipeline.phases)
+        steps = "; ".join(f"*{phase.name}:* {_steps(phase)}" for phase in pipeline.phases) or _reading(pipeline)
         lines.append(_row(f"**{pipeline.name}**", pipeline.category.value, pipeline.priority.value, steps))
     return [*lines, "", *_descriptions(team.pipelines())]
 
@@ -128,6 +128,10 @@ def _descriptions(pipelines: Iterable[Pipeline]) -> list[str]:
         also = f" Also called {', '.join(pipeline.aliases)}." if pipeline.aliases else ""
         lines.append(f"- **{pipeline.name}**: {pipeline.description}{also}")
     return [*lines, ""]
+
+
+def _reading(pipeline: Pipeline) -> str:
+    return f"the Director reads the facts of the {pipeline.reading.value}" if pipeline.reading else "-"
 
 
 def _steps(phase: PipelinePhase) -> str:

@@ -88,6 +88,7 @@ def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one ar
                 draft.close(steps.held(draft, occurrence.item))
             draft.set_goal(report_path=occurrence.report_path)
             draft.note("report_written", path=occurrence.report_path)
+            steps.close_reading(draft, occurrence)
         case Failed():
             setbacks.fail(draft, occurrence)
         case OverBudget():

@@ -44,6 +44,7 @@ class Draft:
         self.approvals: dict[str, Approval] = {a.approval_id: a for a in snapshot.approvals}
         self.learnings: list[Learning] = []
         self.entries: list[JournalEntry] = []
+        self.begins: Change | None = None
         self._before = dict(self.tasks)
         self._items_before = dict(self.items)
         self._approvals_before = dict(self.approvals)
@@ -211,6 +212,7 @@ class Draft:
             learnings=tuple(self.learnings),
             trials=tuple(filter(None, (_trial(task.before, task.after) for task in tasks))),
             entries=tuple(self.entries),
+            begins=self.begins,
         )
 
 

@@ -19,6 +19,8 @@ def follow_up(draft: Draft) -> None:
     if draft.goal.status.is_final:
         return
     if not draft.tasks:
+        if _is_planned(draft):
+            _owe_report(draft)
         _derive_status(draft)
         return
     _replace_lost_foundation(draft)
@@ -28,6 +30,12 @@ def follow_up(draft: Draft) -> None:
     _owe_barrier_reviews(draft)
     _owe_report(draft)
     _derive_status(draft)
+
+
+def _is_planned(draft: Draft) -> bool:
+    """Asked of a goal without tasks: its plan is a reading, or still owed."""
+    plan = draft.items.get(work_item_id(draft.goal.token, WorkKind.PLAN, 1))
+    return plan is not None and plan.state is WorkState.DONE
 
 
 # -- shared by other modules ---------------------------------------------------------------------------------
@@ -213,12 +221,13 @@ def _finish(draft: Draft) -> None:
     else:
         draft.set_goal(error=None)
         draft.set_status(GoalStatus.COMPLETED)
-    draft.learnings.append(learning_of_goal(draft.goal, current_tasks(draft), draft.now))
+    if draft.tasks:
+        draft.learnings.append(learning_of_goal(draft.goal, current_tasks(draft), draft.now))
 
 
 def _live_status(draft: Draft) -> GoalStatus:
     if not draft.tasks:
-        return GoalStatus.PLANNING
+        return GoalStatus.RUNNING if _is_planned(draft) else GoalStatus.PLANNING
     if _gates(draft):
         return GoalStatus.BLOCKED
     tasks = [*draft.tasks.values(), *_waited_for_elsewhere(draft)]

@@ -11,6 +11,7 @@ from marketeer.domain.approval import Decision
 from marketeer.domain.forecast import PlanForecast
 from marketeer.domain.plan import Plan
 from marketeer.domain.review import Finding
+from marketeer.domain.snapshot import Change
 from marketeer.domain.work import WorkItem, WorkKind
 
 
@@ -99,10 +100,14 @@ class BarrierReviewed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """`item` None: of a goal that was ended before it owed its report."""
+    """`item` None: of a goal that was ended before it owed its report. A reading has written a page besides, and may
+    begin one goal."""
 
     item: ItemRef | None
     report_path: str | None
+    page_path: str | None = None
+    headline: str | None = None
+    begins: Change | None = None
 
 
 class FailureKind(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from marketeer.domain.approval import ApprovalKind
 from marketeer.domain.goal import Barrier, Category, Priority
@@ -17,9 +18,17 @@ class Gate:
     question: str
 
 
+class Reading(StrEnum):
+    """What the Director reads instead of having tasks done: the facts of the last day, or of the month."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A goal's tasks, wired. Task ids, phases and barriers refer to each other; `why` explains the choice.
+    """A goal's tasks, wired. Task ids, phases and barriers refer to each other; `why` explains the choice. With a
+    `reading` there are none: the goal owes its report at once.
 
     `confidence` is the category choice's, 0 to 1; None when the user named the category or pipeline. `learnings` are
     ids of those it was made with.
@@ -38,6 +47,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     confidence: float | None = None
     learnings: tuple[str, ...] = ()
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +79,7 @@ class PipelinePhase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """A named plan template. `recurring` runs are told what their earlier runs made."""
+    """A named plan template: phases, or a `reading`. `recurring` runs are told what their earlier runs made."""
 
     name: str
     category: Category
@@ -80,3 +90,4 @@ class Pipeline:
     gates: tuple[Gate, ...] = ()
     before_you_publish: tuple[str, ...] = ()
     description: str = ""
+    reading: Reading | None = None

@@ -97,6 +97,8 @@ def build_plan(
     `foundation` is another goal's unfinished product-context task, to wait for while the context is not known.
     """
     reading = _read(goal, team, routing, pipeline, pipelines, rivals)
+    if reading.pipeline is not None and reading.pipeline.reading is not None:
+        return _of_reading(goal, reading, reading.pipeline)
     risks = escalations(goal.description, routing, rivals=rivals)
     shape = _shape_of(reading, team, routing)
     own_foundation = FOUNDATION_SKILL in shape.skills()
@@ -121,6 +123,21 @@ def build_plan(
         continues_when=shape.continues_when,
         notes=shape.notes,
         confidence=reading.confidence,
+    )
+
+
+def _of_reading(goal: Goal, reading: _Reading, pipeline: Pipeline) -> Plan:
+    """No tasks: the Director reads what the store knows."""
+    return Plan(
+        category=reading.category,
+        pipeline=pipeline.name,
+        priority=goal.priority or pipeline.priority,
+        phases=(),
+        tasks=(),
+        why=reading.why,
+        before_you_publish=pipeline.before_you_publish,
+        confidence=reading.confidence,
+        reading=pipeline.reading,
     )
 
 
@@ -151,7 +168,8 @@ def _read(
     choices += _own_skills(text, team, routing)
     template = pipeline
     if template is None:
-        offered = {each.name: each.category for each in pipelines}
+        # Plain words ask for work: what the Director reads is asked for by name, or by a schedule.
+        offered = {each.name: each.category for each in pipelines if each.reading is None}
         name = suggest_pipeline(text, category, routing, offered, rivals)
         template = next((each for each in pipelines if each.name == name), None)
     confidence = None if named_category else choice.confidence

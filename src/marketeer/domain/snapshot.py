@@ -43,7 +43,7 @@ class Change:
 
     `goal` carries the new version; the store refuses (Conflict) unless the stored one is exactly one less, or,
     for a new goal (version 1), absent. `goal_before` is what it was, where that is known: the store may then write
-    only what differs. Items and approvals are written whole, keyed by id.
+    only what differs. Items and approvals are written whole, keyed by id. `begins` is a new goal that this one starts.
     """
 
     goal: Goal
@@ -54,6 +54,7 @@ class Change:
     learnings: tuple[Learning, ...] = ()
     trials: tuple[Trial, ...] = ()
     entries: tuple[JournalEntry, ...] = ()
+    begins: Change | None = None
 
 
 def after(snapshot: Snapshot, change: Change) -> Snapshot:

@@ -11,7 +11,7 @@ from marketeer.domain.errors import StaleClaim
 from marketeer.domain.follow_up import abandon, fail_goal, requeue
 from marketeer.domain.goal import GoalStatus
 from marketeer.domain.learning import learning_of_approval
-from marketeer.domain.outcome import Claimed, Executed, ItemRef, Judgement, Planned, Reviewed, Taker
+from marketeer.domain.outcome import Claimed, Executed, ItemRef, Judgement, Planned, Reported, Reviewed, Taker
 from marketeer.domain.review import Finding, Severity
 from marketeer.domain.task import MAX_REVISIONS, Task, TaskStatus
 from marketeer.domain.task_score import task_score
@@ -110,7 +110,7 @@ def plan(draft: Draft, planned: Planned) -> None:
         notes=list(plan.notes),
         **_named(learnings=plan.learnings),
     )
-    if not plan.tasks:
+    if not plan.tasks and plan.reading is None:
         fail_goal(draft, "the plan has no tasks: say more in the goal, or name a pipeline")
         return
     for task in plan.tasks:
@@ -254,3 +254,12 @@ def _ask_about_quality(draft: Draft, task: Task, serious: list[Finding], critica
     )
     feedback = _feedback(serious)
     draft.move(task, TaskStatus.BLOCKED, reason=question, waits_for=approval.approval_id, feedback=feedback)
+
+
+def close_reading(draft: Draft, reported: Reported) -> None:
+    """What a reading has left besides the report: its page, and the goal it begins."""
+    if reported.page_path is not None:
+        draft.note("review_page_written", why=reported.headline, path=reported.page_path)
+    if reported.begins is not None:
+        draft.begins = reported.begins
+        draft.note("follow_up_begun", why=reported.begins.goal.description, follow_up=reported.begins.goal.goal_id)

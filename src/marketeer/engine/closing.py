@@ -48,13 +48,13 @@ class Closing:
 
 
 async def closing_documents(
-    goal: Goal, tasks: Sequence[Task], *, reports: Reports, memory: Memory, clock: Clock
+    goal: Goal, tasks: Sequence[Task], *, reports: Reports, memory: Memory, clock: Clock, page: str | None = None
 ) -> Sequence[Document]:
-    """The goal's report, then the learnings as they read now."""
+    """The goal's report, then the learnings as they read now. `page` is what a reading has written."""
     report = Document(
         path=goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal),
         kind=DocumentKind.REPORT,
-        content=await reports.report(goal, tasks),
+        content=await reports.report(goal, tasks, page=page),
         author=Author.MACHINE,
         rehearsal=goal.rehearsal,
         created_at=clock.now(),

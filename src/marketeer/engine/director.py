@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from marketeer.domain.document import Author, Document, DocumentKind, goal_path
 from marketeer.domain.forecast import PlanForecast
@@ -21,6 +22,7 @@ from marketeer.engine.closing import closing_documents
 from marketeer.engine.forecasting import forecast_of, history_of
 from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
+from marketeer.engine.readings import Readings
 from marketeer.engine.reports import Reports
 from marketeer.ports import Clock, Store, Team
 
@@ -39,7 +41,9 @@ class Director:
         reports: Reports,
         clock: Clock,
         parallel: int,
+        readings: Readings,
     ) -> None:
+        self._readings = readings
         self._store = store
         self._library = library
         self._team = team
@@ -134,8 +138,29 @@ class Director:
 
     async def report(self, item: WorkItem, goal: Goal, tasks: Sequence[Task]) -> tuple[Reported, Sequence[Document]]:
         await self._look_at_memory(goal)
-        documents = await closing_documents(goal, tasks, reports=self._reports, memory=self._memory, clock=self._clock)
-        return Reported(item=_ref(item), report_path=documents[0].path), documents
+        pipeline = self._team.find_pipeline(goal.pipeline) if goal.pipeline and not tasks else None
+        if pipeline is None or pipeline.reading is None:
+            documents = await self._closing(goal, tasks)
+            return Reported(item=_ref(item), report_path=documents[0].path), documents
+        page = await self._readings.write(item, goal, pipeline.reading, self._most_it_costs)
+        documents = await self._closing(goal, tasks, page=page.path)
+        reported = Reported(
+            item=_ref(item),
+            report_path=documents[0].path,
+            page_path=page.path,
+            headline=page.headline,
+            begins=page.begins,
+        )
+        return reported, [*page.documents, *documents]
+
+    async def _closing(self, goal: Goal, tasks: Sequence[Task], page: str | None = None) -> Sequence[Document]:
+        return await closing_documents(
+            goal, tasks, reports=self._reports, memory=self._memory, clock=self._clock, page=page
+        )
+
+    async def _most_it_costs(self, goal: Goal) -> Decimal:
+        forecast = await self._forecast(goal, await self.make_plan(goal))
+        return forecast.cost.expected_usd
 
 
 def _ref(item: WorkItem) -> ItemRef:

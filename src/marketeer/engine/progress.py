@@ -79,6 +79,8 @@ class Progress:
             await self.on_change(change)
         if any(task.after.status.is_final and task.after.squad is None for task in change.tasks):
             await self.look_at_waiting_goals()
+        if change.begins is not None:
+            await self.announce(change.begins)
         if self.on_end is not None and change.goal.status.is_final:
             await self.on_end(change.goal)
 

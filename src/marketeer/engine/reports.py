@@ -44,7 +44,8 @@ class Reports:
             goal_quote=quoted(goal.description), forecast=forecast,
         )  # fmt: skip
 
-    async def report(self, goal: Goal, tasks: Sequence[Task]) -> str:
+    async def report(self, goal: Goal, tasks: Sequence[Task], *, page: str | None = None) -> str:
+        """`page` is what a reading has written in place of deliverables."""
         bill = await self._store.goal_bill(goal.goal_id)
         calls = await self._store.calls(goal.goal_id)
         reviews = await self._store.reviews(goal.goal_id)
@@ -56,7 +57,8 @@ class Reports:
             goal=goal,
             goal_line=one_line(goal.description),
             goal_quote=quoted(goal.description),
-            result=_result(current, approved),
+            result=_result(current, approved) if page is None else "the page is written",
+            page={"name": page.rsplit("/", 1)[-1], "link": link_from_goal(goal, page)} if page is not None else None,
             bill=bill,
             cost_word="would have cost " if goal.rehearsal else "",
             duration=duration_text((self._clock.now() - goal.created_at).total_seconds()),

@@ -75,6 +75,10 @@ class GoalStore(Protocol):
         """Newest first."""
         ...
 
+    async def ended_goals(self, *, since: datetime, before: datetime, limit: int) -> Sequence[Goal]:
+        """Those that ended in that time, newest first."""
+        ...
+
     async def tasks(self, goal_id: str) -> Sequence[Task]:
         """In plan order."""
         ...

@@ -36,7 +36,8 @@ class Material:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """One call. `user` is the only message. `timeout_s` bounds the whole call. `material` is never sent anywhere."""
+    """One call. `user` is the only message. `timeout_s` bounds the whole call. `material` is never sent anywhere, nor
+    `rehearsed`: what a rehearsal answers where there is no skill to write by."""
 
     call_id: str
     model: ModelSpec
@@ -46,6 +47,7 @@ class ModelRequest:
     timeout_s: float
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     material: Material | None = None
+    rehearsed: str | None = None
 
     def worst_case(self) -> Usage:
         """The most it can use."""

@@ -15,6 +15,7 @@ from marketeer.engine.ledger import Ledger, Models
 from marketeer.engine.memory import Memory
 from marketeer.engine.outbox import SWEEP_EVERY_S, Outbox
 from marketeer.engine.patience import PATIENCE_S
+from marketeer.engine.readings import Readings
 from marketeer.engine.reports import Reports
 from marketeer.engine.reviewer import Reviewer
 from marketeer.engine.session import Session
@@ -65,6 +66,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         reports=Reports(store, clock),
         clock=clock,
         parallel=settings.max_parallel_agents,
+        readings=Readings(store=store, ledger=ledger, team=office.team, clock=clock, zone=zone_of(settings)),
     )
     handlers = Handlers(
         progress=office.progress,

@@ -36,11 +36,11 @@ class RehearsalModel:
 
     async def complete(self, request: ModelRequest, on_text: Callable[[int], None] | None = None) -> ModelResponse:
         """The document for the request's material. Raises PermanentError when there is none."""
-        if request.material is None:
+        text = request.rehearsed if request.material is None else rehearse(request.material)
+        if text is None:
             message = "a rehearsal writes from material and this call has none; only deliverables can be rehearsed"
             raise PermanentError(message)
         started = self._clock.monotonic()
-        text = rehearse(request.material)
         for step in range(1, _STEPS + 1):
             if self._latency_s > 0:
                 await self._clock.sleep(self._latency_s / _STEPS)

@@ -82,6 +82,8 @@ def write_change(connection: sqlite3.Connection, change: Change) -> None:
     judged = learnings_sql.judge(connection, change)
     add_entries(connection, (*change.entries, *judged))
     emit(connection, events_of(change))
+    if change.begins is not None:
+        write_change(connection, change.begins)
 
 
 def _write_goal(connection: sqlite3.Connection, change: Change) -> None:

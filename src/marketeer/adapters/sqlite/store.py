@@ -19,7 +19,7 @@ from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.adapters.sqlite import metrics as metrics_sql
 from marketeer.adapters.sqlite import spending as spending_sql
 from marketeer.adapters.sqlite import workers as workers_sql
-from marketeer.adapters.sqlite.codec import Codec, time_of
+from marketeer.adapters.sqlite.codec import Codec, time_of, time_text
 from marketeer.adapters.sqlite.database import Database, data_version
 from marketeer.adapters.sqlite.events import SqliteEvents
 from marketeer.adapters.sqlite.learning_store import LEARNINGS_TOPIC, SqliteLearnings
@@ -227,6 +227,16 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
         def work(connection: sqlite3.Connection) -> list[Goal]:
             rows = connection.execute(
                 f"SELECT * FROM goals {where}ORDER BY created_at DESC, rowid DESC LIMIT ?", (limit,)
+            )
+            return [goals_sql.GOALS.record(row) for row in rows]
+
+        return await self._db.read_long(work)
+
+    async def ended_goals(self, *, since: datetime, before: datetime, limit: int) -> Sequence[Goal]:
+        def work(connection: sqlite3.Connection) -> list[Goal]:
+            rows = connection.execute(
+                "SELECT * FROM goals WHERE finished_at >= ? AND finished_at < ? ORDER BY finished_at DESC LIMIT ?",
+                (time_text(since), time_text(before), limit),
             )
             return [goals_sql.GOALS.record(row) for row in rows]
 

@@ -12,7 +12,7 @@ from marketeer.adapters.team_files.schema import Flag, Hint, Line, Lines
 from marketeer.adapters.team_files.source import Source, Strict, suggest, wrong
 from marketeer.domain.approval import ApprovalKind
 from marketeer.domain.goal import Category, Priority
-from marketeer.domain.plan import Gate, Pipeline, PipelinePhase, Step
+from marketeer.domain.plan import Gate, Pipeline, PipelinePhase, Reading, Step
 
 Place = tuple[str | int, ...]
 _STEP_KINDS = ("skill", "review", "wait")
@@ -82,12 +82,20 @@ class PipelineRule(Strict):
     name: Line
     category: Category
     priority: Priority
-    phases: Annotated[tuple[PhaseRule, ...], Field(min_length=1)]
+    phases: tuple[PhaseRule, ...] = ()
+    reading: Reading | None = None
     aliases: Lines = ()
     recurring: Flag = False
     gates: tuple[GateRule, ...] = ()
     before_you_publish: Lines = ()
     description: Hint = ""
+
+    @model_validator(mode="after")
+    def _phases_or_reading(self) -> Self:
+        if bool(self.phases) is (self.reading is not None):
+            msg = "a pipeline has phases, or a reading (day or month) and no phases; give one of the two"
+            raise wrong(msg, "phases")
+        return self
 
     @property
     def all_names(self) -> tuple[str, ...]:
@@ -113,6 +121,7 @@ class PipelineRule(Strict):
             gates=tuple(Gate(kind=gate.kind, question=gate.question) for gate in self.gates),
             before_you_publish=self.before_you_publish,
             description=self.description,
+            reading=self.reading,
         )
 
 
