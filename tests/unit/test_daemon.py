@@ -177,3 +177,12 @@ async def test_a_fault_is_told_as_soon_as_the_store_is_back() -> None:
         assert office.told == []
         office.trouble = None
         await wait_until(lambda: bool(office.told))
+
+
+async def test_a_store_out_of_reach_is_waited_for_and_no_fault_of_the_part() -> None:
+    clock, office = FakeClock(auto=True), Office()
+    loop = Loop("loop", [StoreUnavailable("the database is locked") for _ in range(20)])
+    async with running(a_daemon(clock, office, loop.part())):
+        await wait_until(lambda: loop.began == 21)
+        assert clock.monotonic() < 60, "it is looked at every second, without longer and longer pauses"
+        assert all(told == {} for told in office.told)

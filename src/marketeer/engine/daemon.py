@@ -139,6 +139,11 @@ class Daemon:
             try:
                 await self._run(part, anew)
             except Exception as exc:  # noqa: BLE001 - a part's fault ends here: it is told, and the part begins anew
+                if isinstance(innermost(exc), StoreUnavailable):
+                    # Nobody's fault of the parts, and the store's own check in health says it.
+                    log.warning("part_waits_for_the_store", part=part.name, error=str(innermost(exc)))
+                    await race(self._clock.sleep(STORE_AGAIN_S), self._stopping.wait())
+                    continue
                 if self._clock.monotonic() - began >= STEADY_S:
                     failures = 0
                 failures += 1

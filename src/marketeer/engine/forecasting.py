@@ -18,11 +18,16 @@ from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import TaskCost
 from marketeer.domain.plan import Plan
 from marketeer.domain.task import Task
-from marketeer.domain.usage import token_estimate
+from marketeer.domain.usage import Tier, token_estimate
 from marketeer.ports import Store, Team
 
 # What the first task is expected to write when there is no product context yet.
 CONTEXT_WORDS = 1_200
+
+# Of a day or a month, and of what is said about it.
+FACTS_TOKENS = 2_500
+READING_WORDS = 300
+READING_TOKENS = 1_500
 
 History = Mapping[str, Sequence[TaskCost]]
 
@@ -39,6 +44,8 @@ def forecast_of(
     """`context` is the product context, None when the plan begins by writing one."""
     known = token_estimate(context) if context is not None else round(CONTEXT_WORDS * TOKENS_A_WORD)
     shared = token_estimate(team.house_rules()) + known
+    if plan.reading is not None:
+        return _of_reading(team)
     contracts = {task.task_id: team.skill(task.skill).contract for task in plan.tasks}
     words = {task_id: (c.min_words + c.max_words) / 2 for task_id, c in contracts.items()}
     by_task = {}
@@ -48,6 +55,17 @@ def forecast_of(
         read_tokens = shared + round(upstream) + asked
         by_task[task.task_id] = _of_task(task, team, read_tokens, history.get(task.skill, ()))
     return plan_forecast(plan.tasks, plan.phases, by_task, parallel=parallel)
+
+
+def _of_reading(team: Team) -> PlanForecast:
+    """One call of the Director's, which is never revised."""
+    model = team.model(Tier.OPUS)
+    tokens = token_estimate(team.house_rules()) + FACTS_TOKENS
+    size = TaskSize(
+        input_tokens=tokens, min_words=READING_WORDS // 2, max_words=READING_WORDS, max_output_tokens=READING_TOKENS
+    )
+    found = task_forecast(size, model, Tier.OPUS, ())
+    return PlanForecast(by_task={}, phases=(), cost=found.cost, time=found.time)
 
 
 def _of_task(task: Task, team: Team, read_tokens: int, history: Sequence[TaskCost]) -> TaskForecast:

@@ -64,7 +64,8 @@ class Gate:
         self._turned = asyncio.Event()
         self.on_turn: Callable[[], None] | None = None
         self.on_api_back: Callable[[], Awaitable[None]] | None = None
-        api.on_turn = self._turned.set
+        self._api_turned = asyncio.Event()
+        api.on_turn = self._hear_api
         self._queue_trouble: str | None = None
         # A condition that a dead process has left is none: our queue was just opened.
         self._queue_told = False
@@ -119,9 +120,14 @@ class Gate:
         while True:
             seen = self._doorbell.rings
             await self.look()
-            await race(self._doorbell.wait(seen, LOOK_EVERY_S), self._turned.wait())
+            # What others change rings, and what the API does turns it.
+            await race(self._doorbell.wait(seen, SLOW_LOOK_EVERY_S), self._turned.wait())
             self._turned.clear()
             await self._clock.sleep(BUNDLE_S)
+
+    def _hear_api(self) -> None:
+        self._turned.set()
+        self._api_turned.set()
 
     async def look(self) -> None:
         """See how things stand, and tell what has changed."""
@@ -196,8 +202,9 @@ class Gate:
     async def ask_api(self) -> None:
         """Until cancelled: while it is down, ask it now and then, at no cost."""
         while self._ask_api is not None:
+            self._api_turned.clear()
             if not self._api.is_down:
-                await self._clock.sleep(LOOK_EVERY_S)
+                await self._api_turned.wait()
                 continue
             if self._api.next_question_s:
                 await self._clock.sleep(min(LOOK_EVERY_S, self._api.next_question_s))

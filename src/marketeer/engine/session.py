@@ -27,6 +27,8 @@ from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, Store, WorkQueue
 
 LOOK_EVERY_S = 1.0
+# Commits ring. This is only for one whose ring was lost.
+LOST_RING_S = 5.0
 MIRROR_BUNDLE_S = 0.25
 # How long the last files wait for another process that is at them.
 FILES_TRIES = 50
@@ -259,7 +261,7 @@ class Session:
         while True:
             seen = self._doorbell.rings
             await self._at_files(self._library.mirror_missing)
-            await self._doorbell.wait(seen, LOOK_EVERY_S)
+            await self._doorbell.wait(seen, LOST_RING_S)
             await self._clock.sleep(MIRROR_BUNDLE_S)
 
     async def _until_at_rest(self, goal_id: str | None) -> None:

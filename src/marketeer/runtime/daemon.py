@@ -41,6 +41,11 @@ class Work:
         """Items in hand."""
         return self._session.busy if self._session is not None else 0
 
+    @property
+    def has_begun(self) -> bool:
+        """There is a session by now."""
+        return self._session is not None
+
     async def run(self) -> None:
         office = self._office
         try:

@@ -17,7 +17,7 @@ class SqliteDoorbell:
         self._store = store
         self._clock = clock
         self._rings = 0
-        self._rung = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()
         self._known: int | None = None
 
     @property
@@ -26,17 +26,21 @@ class SqliteDoorbell:
 
     def ring(self) -> None:
         self._rings += 1
-        self._rung.set()
-        self._rung = asyncio.Event()
+        for rung in self._waiting:
+            if not rung.done():
+                rung.set_result(None)
 
     async def wait(self, seen: int, timeout_s: float) -> int:
         if self._rings == seen and timeout_s > 0:
-            async with asyncio.TaskGroup() as group:
-                rung = group.create_task(self._rung.wait())
-                timer = group.create_task(self._clock.sleep(timeout_s))
-                await asyncio.wait((rung, timer), return_when=asyncio.FIRST_COMPLETED)
-                rung.cancel()
-                timer.cancel()
+            rung = asyncio.get_running_loop().create_future()
+            self._waiting.add(rung)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    timer = group.create_task(self._clock.sleep(timeout_s))
+                    await asyncio.wait((rung, timer), return_when=asyncio.FIRST_COMPLETED)
+                    timer.cancel()
+            finally:
+                self._waiting.discard(rung)
         return self._rings
 
     async def watch(self) -> None:
