@@ -94,9 +94,10 @@ def start(
 
 def _refuse_beside_daemon(ctx: typer.Context, goal: str | None) -> None:
     """The daemon works on whatever it finds; a goal of its own it has not."""
+    options = {param.name: param.opts[0] for param in ctx.command.params}
     given = [name for name, value in ctx.params.items() if value and name not in ("daemon", "workspace")]
     if goal is not None or ctx.args or given:
-        what = "a goal" if goal is not None or ctx.args else f"--{given[0].replace('_', '-')}"
+        what = "a goal" if goal is not None or ctx.args else options[given[0]]
         msg = f"--daemon takes no goal and only --workspace, not {what}; begin goals beside it with `marketeer start`"
         raise UsageError(msg)
 
