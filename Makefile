@@ -17,10 +17,10 @@ PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo redis test check bench prove picture docs clean
+.PHONY: help demo demo-redis redis test check bench prove picture docs clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 demo: $(VENV)/.runtime ## rehearse a whole goal offline: no key, no cost
 	@rm -rf $(DEMO)
@@ -28,6 +28,10 @@ demo: $(VENV)/.runtime ## rehearse a whole goal offline: no key, no cost
 	@$(BIN)/marketeer start "$(DEMO_GOAL)" --rehearse --workspace $(DEMO)
 	@echo "Files it made:"
 	@find $(DEMO) -type f | LC_ALL=C sort | sed 's/^/  /'
+
+demo-redis: $(VENV)/.dev redis ## the same with two workers and a real Redis between them
+	@rm -rf $(DEMO)
+	@$(BIN)/python scripts/demo_redis.py
 
 test: $(VENV)/.dev redis ## run the tests (JOBS=2 processes; ARGS="-k word" picks some)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)

@@ -49,6 +49,10 @@ def _whole(default: int, meaning: str, lowest: int, highest: int) -> Any:
     return _setting(default, meaning, f"a whole number from {lowest} to {highest}", ge=lowest, le=highest)
 
 
+def _limit(meaning: str) -> Any:
+    return _setting(None, f"{meaning} Not set: no limit.", "a whole number from 1 to 100000", ge=1, le=100_000)
+
+
 def _seconds(default: float, meaning: str, lowest: float, highest: int) -> Any:
     allowed = f"a number of seconds from {lowest:g} to {highest}"
     return _setting(default, meaning, allowed, ge=lowest, le=highest, allow_inf_nan=False)
@@ -136,6 +140,12 @@ class Settings(BaseSettings):
         None, "json or pretty. Not set: pretty on a terminal, json elsewhere.", "one of json, pretty"
     )
     max_parallel_agents: int = _whole(3, "How many tasks one process works on at the same time.", 1, 1000)
+    marketeer_calls_at_once: int | None = _limit(
+        "Most model calls at the same time, over all processes of a workspace."
+    )
+    marketeer_calls_per_minute: int | None = _limit(
+        "Most model calls that begin within a minute, over all processes of a workspace."
+    )
     webhook_host: str = _setting("127.0.0.1", "Address the webhook server listens on.")
     webhook_port: int = _whole(8321, "Port the webhook server listens on; 0 takes a free one.", 0, 65535)
     webhook_token_file: SecretStr | None = _setting(

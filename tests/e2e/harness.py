@@ -71,8 +71,12 @@ class Server:
     def requests(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"ANTHROPIC_API_KEY": "sk-ant-test-key", "ANTHROPIC_BASE_URL": self.url}
+
     def environment(self, **more: str) -> dict[str, str]:
-        return environment(ANTHROPIC_API_KEY="sk-ant-test-key", ANTHROPIC_BASE_URL=self.url, **more)
+        return environment(**self.settings, **more)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from marketeer.testing import RedisServer
 from proofs.crew import a_crew
 from proofs.many_hands import Loss, Outage, die, sleep_through, survive
 from tests.e2e.conftest import Cli
-from tests.e2e.harness import SEED, run
+from tests.e2e.harness import SEED, fake_claude, run
 
 LEASE_S = "3"
 REVIEW = ("--pipeline", "Director Morning Review")
@@ -87,3 +87,18 @@ def test_a_worker_without_redis_says_what_to_set(cli: Cli) -> None:
     refused = cli("worker")
     assert (refused.code, "REDIS_HOST" in refused.complaint) == (2, True)
     assert cli("worker", "--concurrency", "0", REDIS_HOST="127.0.0.1").code == 2
+
+
+def test_real_calls_keep_to_the_pace_whoever_makes_them(tmp_path: Path) -> None:
+    with (
+        fake_claude(tmp_path, "--latency-s", "0.2") as server,
+        a_crew(tmp_path, settings={**server.settings, "MARKETEER_CALLS_AT_ONCE": "1"}) as crew,
+    ):
+        crew.hire(3)
+        done = run("start", "--pipeline", "Conversion Sprint", "--no-work", cwd=tmp_path, env=crew.env)
+        assert done.returncode == 0, done.stderr
+        calls = crew.rows("SELECT julianday(settled_at) * 86400, latency_s FROM calls ORDER BY settled_at")
+    ends = [end for end, _ in calls]
+    begins = [end - took for end, took in calls]
+    assert len(calls) > 3
+    assert all(begin > end - 0.1 for begin, end in zip(begins[1:], ends, strict=False)), "two calls ran at once"

@@ -22,6 +22,7 @@ from marketeer.domain.errors import (
 )
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call, Refused, Reservation, estimate
+from marketeer.domain.pace import Pace
 from marketeer.domain.usage import CENT, CacheTime, ModelSpec, Tier, Usage, dollars
 from marketeer.domain.work import WorkItem, WorkState
 from marketeer.engine.api_state import ApiState
@@ -32,6 +33,9 @@ from marketeer.ports import CallLost, Clock, Doorbell, ModelClient, ModelRequest
 
 # Settlements ring. This is only for one whose ring was lost with the process that would have rung.
 LOST_RING_S = 60.0
+# A process that dies keeps its turns until its calls are booked, and nobody rings for that.
+LOST_TURN_S = 2.0
+NO_LIMIT = Pace()
 
 log = get_logger(__name__)
 
@@ -88,8 +92,10 @@ class Ledger:
         owner: str,
         tracer: Tracer,
         patience_s: float | None = PATIENCE_S,
+        pace: Pace = NO_LIMIT,
     ) -> None:
         self._patience_s = patience_s
+        self._pace = pace
         self._store = store
         self._tracer = tracer
         self._models = models
@@ -164,6 +170,8 @@ class Ledger:
         reservation = self._reservation(request, goal=goal, item=item, skill=skill, tier=tier, attempt=attempt)
         try:
             await self._reserve(reservation)
+            if not (goal.rehearsal or self._pace.is_free):
+                await self._take_turn(reservation)
         except asyncio.CancelledError:
             # The hold may still be carried out, for a call that will never be sent.
             await asyncio.shield(self._release(request.call_id))
@@ -218,6 +226,24 @@ class Ledger:
             log.debug("call_waits_for_settlements", call_id=reservation.call_id, scope=refused.scope)
             await self._doorbell.wait(seen, LOST_RING_S)
             await self._check_still_wanted(reservation)
+
+    async def _take_turn(self, reservation: Reservation) -> None:
+        """Wait until the pace has room for one more call, holding the money."""
+        while True:
+            seen, now = self._doorbell.rings, self._clock.now()
+            wait = await self._store.take_turn(reservation.call_id, self._pace, now=now)
+            if wait is None:
+                return
+            log.debug("call_waits_for_its_turn", call_id=reservation.call_id, until=wait.until)
+            if wait.until is not None:
+                await self._clock.sleep((wait.until - now).total_seconds())
+            else:
+                await self._doorbell.wait(seen, LOST_TURN_S)
+            try:
+                await self._check_still_wanted(reservation)
+            except StaleClaim:
+                await self._release(reservation.call_id)
+                raise
 
     def _cap_reached(self, refused: Refused, *, ask_usd: Decimal) -> CapReached:
         until = next_month(self._clock.now()) if refused.scope == "month" else None

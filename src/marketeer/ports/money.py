@@ -10,6 +10,7 @@ from typing import Protocol
 from marketeer.domain.budget import MonthBudget
 from marketeer.domain.document import Document
 from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
+from marketeer.domain.pace import Pace, Wait
 
 
 class MoneyStore(Protocol):
@@ -21,6 +22,11 @@ class MoneyStore(Protocol):
         for a month, nothing may be spent.
 
         A rehearsal's reservation is never refused and never counts in the month."""
+        ...
+
+    async def take_turn(self, call_id: str, pace: Pace, *, now: datetime) -> Wait | None:
+        """Let a call begin that has its reservation, if the pace leaves room for it now; over all processes, in one
+        transaction. Its turn ends with its reservation."""
         ...
 
     async def settle(self, call: Call, documents: Sequence[Document] = ()) -> Sequence[Document]:

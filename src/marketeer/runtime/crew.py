@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from marketeer.adapters.rehearsal import RehearsalModel
+from marketeer.domain.pace import Pace
 from marketeer.domain.work import Scope
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.director import Director
@@ -46,6 +47,10 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         owner=owner,
         tracer=office.tracer,
         patience_s=patience_s,
+        pace=Pace(
+            at_once=settings.marketeer_calls_at_once,
+            a_minute=settings.marketeer_calls_per_minute,
+        ),
     )
     executor = Executor(
         store=store,

@@ -17,6 +17,7 @@ from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite import journal as journal_sql
 from marketeer.adapters.sqlite import ledger as ledger_sql
 from marketeer.adapters.sqlite import metrics as metrics_sql
+from marketeer.adapters.sqlite import pace as pace_sql
 from marketeer.adapters.sqlite import spending as spending_sql
 from marketeer.adapters.sqlite import workers as workers_sql
 from marketeer.adapters.sqlite.codec import Codec, time_of, time_text
@@ -38,6 +39,7 @@ from marketeer.domain.journal import JournalEntry, edited
 from marketeer.domain.journal_chain import Flaw, Head
 from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
 from marketeer.domain.metrics import Metrics
+from marketeer.domain.pace import Pace, Wait
 from marketeer.domain.review import Review
 from marketeer.domain.roll import WorkerEntry
 from marketeer.domain.skill import DIRECTOR, FOUNDATION_SKILL
@@ -330,6 +332,9 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
 
         refused, _ = await self._db.write(lambda c: ledger_sql.reserve(c, reservation), on_end=end)
         return refused
+
+    async def take_turn(self, call_id: str, pace: Pace, *, now: datetime) -> Wait | None:
+        return await self._db.write(lambda c: pace_sql.take_turn(c, call_id, pace, now))
 
     async def settle(self, call: Call, documents: Sequence[Document] = ()) -> Sequence[Document]:
         def work(connection: sqlite3.Connection) -> _Settled:
