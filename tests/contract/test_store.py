@@ -28,7 +28,7 @@ from marketeer.domain.advance import advance, begin
 from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.budget import TASK_CAP_USD, BudgetLevel
 from marketeer.domain.condition import Condition, ConditionName
-from marketeer.domain.document import Author, DocumentKind
+from marketeer.domain.document import Author, Document, DocumentKind
 from marketeer.domain.errors import ConfigurationError, Conflict, StoreUnavailable, UsageError
 from marketeer.domain.evidence import used_scores, withheld_scores
 from marketeer.domain.goal import Goal, Priority
@@ -720,6 +720,25 @@ async def test_a_level_refuses_what_is_less_urgent_whatever_it_costs(store: Stor
 
 
 # -- what was spent ----------------------------------------------------------------------------------------------
+
+
+async def test_a_write_that_fails_takes_nothing_with_it_of_those_made_in_the_same_breath(store: Store) -> None:
+    await new_goal(store)
+    out_of_date = paused(await store.snapshot(GOAL_ID))
+    await store.commit(out_of_date)
+    first, refused, second, third = await asyncio.gather(
+        store.add_document(a_document()),
+        store.commit(out_of_date, documents=[a_document()]),
+        store.add_document(a_document()),
+        store.add_document(a_document()),
+        return_exceptions=True,
+    )
+    assert isinstance(refused, Conflict)
+    versions = [document.version for document in (first, second, third) if isinstance(document, Document)]
+    assert versions == [1, 2, 3]
+    newest = await store.document(a_document().path)
+    assert newest is not None
+    assert newest.version == 3
 
 
 async def test_settling_releases_the_reservation_and_books_the_cost_with_its_documents(store: Store) -> None:
