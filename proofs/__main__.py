@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.machine import this_machine
 from marketeer import __version__
-from proofs import bill, kills, many_hands, outage, race, soak, weather, webhooks
+from proofs import bill, kills, many_hands, outage, race, seconds, slots, soak, weather, webhooks
 from proofs.figures import Options, Proof
 from proofs.page import Run, section, updated
 from tests.e2e.harness import SEED
@@ -31,6 +31,8 @@ PROOFS: dict[str, Callable[[Options], Proof]] = {
     "webhooks": webhooks.run,
     "redis": many_hands.run,
     "soak": soak.run,
+    "slots": slots.run,
+    "seconds": seconds.run,
 }
 
 
