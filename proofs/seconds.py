@@ -55,8 +55,8 @@ def run(options: Options) -> Proof:
     return Proof(
         name="seconds",
         shows="`start --daemon` with a schedule that has a slot every second, killed with SIGKILL at random moments, "
-        "also while it starts, and started again. Every second from the moment it first knew the schedule has one answer, "
-        "each goal belongs to one of them and there is no other, and the slots that came while it was up were "
+        "also while it starts, and started again. Every second from the moment it first knew the schedule has one "
+        "answer, each goal belongs to one of them and there is no other, and the slots that came while it was up were "
         "answered in time.",
         figures=(
             Figure("slots", f"{lived.slots}"),
@@ -72,7 +72,8 @@ def _spread(lived: Lived) -> str:
 
 
 def live(seed: int, folder: Path, slots: int, *, life_s: tuple[float, float] = LIFE_S) -> Lived:
-    """`life_s` is how long a process lives, at least and at most. Raises AssertionError when a slot has no answer or two, or a goal too many was begun."""
+    """`life_s` is how long a process lives, at least and at most. Raises AssertionError when a slot has no answer or
+    two, or a goal too many was begun."""
     chance = Random(seed)  # noqa: S311 - moments to die at
     harness.run("init", cwd=folder)
     added = harness.run("schedules", "add", ID, *WORDS, cwd=folder)

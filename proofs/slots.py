@@ -52,8 +52,8 @@ def run(options: Options) -> Proof:
         shows="All schedules that ship, and three whose times fall into the hours that clocks skip and repeat, run in "
         "Europe/Berlin, America/New_York and Australia/Lord_Howe for ten years of a clock that the proof moves; now "
         "and then nobody is there for up to three days. The slots answered are those that cronsim lists, no other and "
-        "none twice; each that fired has a goal of its own, and there are no other goals; while somebody was there each was "
-        "answered within its second.",
+        "none twice; each that fired has a goal of its own, and there are no other goals; while somebody was there "
+        "each was answered within its second.",
         figures=(
             Figure("slots", f"{lived.slots:,}"),
             Figure("of them fired, missed", f"{lived.fired:,}, {lived.missed:,}"),

@@ -15,8 +15,10 @@ import pytest
 from marketeer.domain.errors import ConfigurationError, UsageError
 from marketeer.domain.firing import STAGGER, Firing, Outcome, SkipReason
 from marketeer.domain.goal import GoalStatus, Priority
+from marketeer.domain.health import Check, State
 from marketeer.domain.journal import WORKSPACE_JOURNAL
 from marketeer.domain.schedule import Missed, MissedKind, Overlap, Schedule
+from marketeer.engine.schedule_health import look_at_schedules
 from marketeer.engine.scheduler import RETRY_S, Scheduler
 from marketeer.runtime import Office, open_office
 from marketeer.settings import load_settings
@@ -322,3 +324,38 @@ async def test_a_slot_due_while_the_store_is_out_of_reach_is_late_and_not_lost(
             clock.advance(RETRY_S)
             await pass_time(clock, 1, scheduler)
             assert [firing.outcome for firing in await answers(office)] == [Outcome.FIRED]
+
+
+# -- the alarm -------------------------------------------------------------------------------------------------------
+
+
+async def looked(office: Office, *, running: bool) -> Check:
+    return await look_at_schedules(office.store, office.clock, office.schedule_book, running=running)
+
+
+async def test_a_slot_without_an_answer_is_an_alarm_once_somebody_should_have_given_it() -> None:
+    clock = FakeClock(START)
+    async with an_idle_office(clock) as office:
+        assert (await looked(office, running=False)).state is State.HEALTHY
+        async with at_work(office) as scheduler:
+            await scheduler.add(HOURLY, by="ada")
+            await pass_time(clock, 3 * HOUR + 1, scheduler)
+            assert (await looked(office, running=True)).reason == "every slot is answered; 7 schedules enabled"
+        clock.advance(2 * HOUR)
+        down, up = await looked(office, running=False), await looked(office, running=True)
+        assert (down.state, up.state) == (State.HEALTHY, State.DEGRADED)
+        assert up.reason.startswith("2 slots have no answer, the first of hourly at 2026-11-22 16:00 UTC")
+
+
+async def test_an_answer_that_is_missing_among_others_is_an_alarm_with_or_without_a_daemon(tmp_path: Path) -> None:
+    clock = FakeClock(START)
+    async with an_office(tmp_path, None, clock=clock) as office:
+        async with at_work(office) as scheduler:
+            await scheduler.add(HOURLY, by="ada")
+            await pass_time(clock, 3 * HOUR + 1, scheduler)
+        with closing(sqlite3.connect(office.workspace.database_path)) as other:
+            other.execute("DELETE FROM firings WHERE slot LIKE '2026-11-22T14%'")
+            other.commit()
+        for running in (True, False):
+            found = await looked(office, running=running)
+            assert found.reason.startswith("1 slot has no answer, the first of hourly at 2026-11-22 14:00 UTC")

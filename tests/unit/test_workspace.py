@@ -251,3 +251,20 @@ def test_the_turn_at_the_files_is_one_processes_at_a_time(workspace: FileWorkspa
         assert (first, second) == (True, False)
     with workspace.turn_at_files() as again:
         assert again
+
+
+# -- who answers slots -------------------------------------------------------------------------------------------
+
+
+async def test_several_may_hold_the_mark_of_the_scheduler_and_it_is_gone_with_the_last(
+    workspace: FileWorkspace,
+) -> None:
+    workspace.make()
+    other = FileWorkspace(workspace.root)
+    assert not other.has_scheduler()
+    async with workspace.scheduler_mark():
+        assert other.has_scheduler()
+        async with other.scheduler_mark():
+            pass
+        assert other.has_scheduler()
+    assert not other.has_scheduler()

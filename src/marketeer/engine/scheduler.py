@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from marketeer.domain.advance import begin
-from marketeer.domain.errors import ConfigurationError, StoreUnavailable, UsageError
+from marketeer.domain.errors import ConfigurationError, Conflict, StoreUnavailable, UsageError
 from marketeer.domain.firing import (
     Batch,
     Circumstances,
@@ -43,6 +43,10 @@ BUNDLE_S = 0.25
 RETRY_S = 1.0
 # Answers to slots that lie further ahead were given while the clock was wrong.
 FUTURE = timedelta(minutes=1)
+
+CONFLICTS = 2
+
+Settle = Callable[[Past, Sequence[datetime]], Settled]
 
 log = get_logger(__name__)
 
@@ -269,11 +273,20 @@ class Scheduler:
         def settled(past: Past, slots: Sequence[datetime]) -> Settled:
             return settle(schedule, replace(batch, slots=tuple(slots)), past, at, make, late_before=late)
 
-        done = await self._store.settle_slots(schedule.schedule_id, batch.slots, settled)
+        done = await self._settled(schedule.schedule_id, batch.slots, settled)
         _say(done)
         for change in done.changes:
             await self._progress.announce(change)
         return done
+
+    async def _settled(self, schedule_id: str, slots: Sequence[datetime], settled: Settle) -> Settled:
+        """Nothing is stored when the id of a new goal happens to be taken: the next one is not."""
+        for _ in range(CONFLICTS):
+            try:
+                return await self._store.settle_slots(schedule_id, slots, settled)
+            except Conflict as exc:
+                log.warning("goal_id_was_taken", schedule_id=schedule_id, error=str(exc))
+        return await self._store.settle_slots(schedule_id, slots, settled)
 
 
 def _is_news(book: Book) -> bool:
