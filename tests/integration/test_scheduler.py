@@ -341,7 +341,7 @@ async def test_a_slot_without_an_answer_is_an_alarm_once_somebody_should_have_gi
             await scheduler.add(HOURLY, by="ada")
             await pass_time(clock, 3 * HOUR + 1, scheduler)
             assert (await looked(office, running=True)).reason == "every slot is answered; 7 schedules enabled"
-        clock.advance(2 * HOUR)
+        clock.advance(2.5 * HOUR)
         down, up = await looked(office, running=False), await looked(office, running=True)
         assert (down.state, up.state) == (State.HEALTHY, State.DEGRADED)
         assert up.reason.startswith("2 slots have no answer, the first of hourly at 2026-11-22 16:00 UTC")
