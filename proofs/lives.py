@@ -30,7 +30,7 @@ BUSY = "already works"
 ASKED = (
     ("Increase signup conversion by 20%",),
     ("--pipeline", "Social Content"),
-    ("--pipeline", "Performance Review"),
+    ("--pipeline", "Page Launch"),
     ("--pipeline", "Director Morning Review"),
 )
 

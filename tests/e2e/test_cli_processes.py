@@ -65,7 +65,7 @@ def test_a_second_start_is_refused_with_the_pid_before_its_goal_is_stored(cli: C
     assert second.code == 2
     assert str(process.pid) in second.complaint
     assert [goal["description"] for goal in status["goals"]] == [GOAL]
-    assert status["worker"] == {"pid": process.pid, "scope": status["goals"][0]["goal_id"]}
+    assert status["worker"] == {"pid": process.pid, "scope": status["goals"][0]["goal_id"], "daemon": False}
 
 
 def test_a_cancel_from_elsewhere_ends_the_work_with_exit_1(cli: Cli) -> None:

@@ -12,6 +12,7 @@ from marketeer.adapters.sqlite.migrate import MIGRATIONS
 from marketeer.testing.doomed import Point
 from proofs.lives import KILLED, Kind, Life, live
 from tests.e2e.harness import SEED, Ledger, assert_nothing_lost_or_doubled, environment, run
+from tests.integration import desk
 
 GOAL = "Increase signup conversion by 20%"
 # Kills of each life, so that none takes longer than a test may.
@@ -74,8 +75,9 @@ def test_a_doomed_process_whose_point_never_comes_ends_as_ever(tmp_path: Path) -
 
 def doomed(point: Point, number: int, *, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "marketeer.testing.doomed", point.value, str(number)]
+    desk.add_small_plans(folder / "workspace")
     return subprocess.run(
-        [*command, "start", "--pipeline", "Director Morning Review", "--rehearse"],
+        [*command, "start", "--pipeline", desk.SOLO, "--rehearse"],
         cwd=folder,
         env=environment(),
         capture_output=True,

@@ -18,6 +18,7 @@ from tests.e2e.harness import (
     fake_claude,
     run,
 )
+from tests.integration import desk
 
 LIMIT_S = 40
 
@@ -29,9 +30,10 @@ def nobodys_address() -> str:
 
 @pytest.mark.timeout(120)
 def test_a_start_without_an_api_says_so_in_a_line_and_resume_completes_once_it_is_back(tmp_path: Path) -> None:
+    desk.add_small_plans(tmp_path / "workspace")
     env = environment(ANTHROPIC_API_KEY="sk-ant-test-key", ANTHROPIC_BASE_URL=nobodys_address())
     with subprocess.Popen(
-        command("start", "--pipeline", "Director Morning Review"),
+        command("start", "--pipeline", desk.SOLO),
         cwd=tmp_path,
         env=env,
         stdout=subprocess.PIPE,

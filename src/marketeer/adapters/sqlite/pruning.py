@@ -46,6 +46,8 @@ _GOAL_ROWS: tuple[tuple[str, str], ...] = (
     ("reviews", "goal_id = :goal_id"),
     ("work_items", "work_item_id >= :token AND work_item_id < :token_end AND goal_id = :goal_id"),
     ("approvals", "goal_id = :goal_id"),
+    ("deliveries", "notice_id IN (SELECT notice_id FROM notices WHERE goal_id = :goal_id)"),
+    ("notices", "goal_id = :goal_id"),
     ("tasks", "goal_id = :goal_id"),
 )
 # In its place a stub stands for the journal.
