@@ -226,8 +226,3 @@ async def test_three_processes_write_one_chain_even_when_a_fourth_is_killed(tmp_
     for goal_id in ids:
         own = [number for owner, number in numbers if owner == goal_id]
         assert own == list(range(1, len(own) + 1))
-
-
-def test_migrations_have_numbers_of_their_own() -> None:
-    numbers = [file.name.split("_")[0] for file in MIGRATIONS.glob("*.sql")]
-    assert len(numbers) == len(set(numbers))
