@@ -74,9 +74,15 @@ def test_an_edit_of_the_page_is_read_by_the_next_command_and_what_is_wrong_in_it
     ],
 )
 def test_wrong_input_is_one_line_with_the_remedy(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
-    assert cli("init", *HERE).code == 0
+    assert cli("learnings", "add", "x", "--action", "y", *HERE).code == 0
     refused = cli("learnings", *arguments, *HERE)
     assert (refused.code, said in refused.complaint) == (2, True), refused.err
+
+
+def test_before_anything_was_learned_there_is_nothing_to_show(cli: Cli) -> None:
+    assert "Nothing learned yet" in cli("learnings", *HERE).out
+    assert cli("learnings", "stats", "--json", *HERE).document["learnings"] == []
+    assert not (cli.folder / "w").exists()
 
 
 def test_rehearsals_are_listed_apart(cli: Cli, told: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from marketeer.adapters.system_clock import SystemClock
+from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, run, user_name
 from marketeer.cli.group import command_group
@@ -158,6 +159,10 @@ def stats(rehearsal: RehearsalOption = False, workspace: WorkspaceOption = None,
 async def _found(
     call: Call, *, rehearsal: bool, agent: str | None, category: str | None, retired: bool | None
 ) -> Sequence[Learning]:
+    place = FileWorkspace(call.settings.workspace_dir)
+    place.check()
+    if not place.exists:
+        return ()
     async with opened(call) as reader:
         return await reader.store.learnings(
             rehearsal=rehearsal, agent=agent, category=category, retired=retired, limit=EVERYTHING

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output
 from marketeer.cli.common import Call
 from marketeer.domain.document import LEARNINGS_PATH, tree_path
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import TEAM, Learning
 from marketeer.domain.skill import DIRECTOR
-from marketeer.runtime import Reader, load_workspace_team, open_reader
+from marketeer.runtime import Reader, load_workspace_team, open_office, open_reader
 
 if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.engine.library import Library
@@ -31,7 +32,10 @@ async def opened(call: Call) -> AsyncIterator[Reader]:
 
 
 async def learn(call: Call, learning: Learning, entry: JournalEntry) -> Learning:
-    """Take in what a person says; returns it, or the one it repeats."""
+    """Take in what a person says; returns it, or the one it repeats. Makes the workspace when there is none."""
+    if not FileWorkspace(call.settings.workspace_dir).exists:
+        async with open_office(call.settings):
+            pass
     async with opened(call) as reader:
         (stored,) = await reader.store.learn([learning], [entry])
         await _rewrite(reader, rehearsal=learning.rehearsal)
