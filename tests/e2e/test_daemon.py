@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -14,6 +15,9 @@ import pytest
 
 from tests.e2e.conftest import GOAL, Cli
 from tests.e2e.harness import fake_claude, wait_until
+from tests.integration import desk
+from tests.support.sinks import http_sink
+from tests.support.waiting import wait_until as until
 
 ENDS_WITHIN_S = 40
 
@@ -117,3 +121,35 @@ def test_a_second_signal_hands_back_what_is_in_hand_and_the_next_daemon_does_it(
             wait_until(lambda: len(events(cli, "call_done")) > 1, seconds=40)
             (handed_back,) = events(cli, "daemon_stopped")[0]["handed_back"]
             assert events(cli, "call_done")[0]["item"] == handed_back
+
+
+async def test_a_question_is_announced_with_its_receipt_and_no_address_is_shown(cli: Cli) -> None:
+    async with http_sink() as sink:
+        address = f"json://anna:hunter2@127.0.0.1:{sink.port}/hook"
+        variables = {"NOTIFY_URLS": address, "ANTHROPIC_API_KEY": "sk-ant-test-key"}
+        with daemon(cli, **variables):
+            (cli.folder / "workspace/context").mkdir(exist_ok=True)
+            (cli.folder / "workspace/context/product-marketing-context.md").write_text(desk.CONTEXT)
+            asked = ("start", "Write to hotels", "--pipeline", desk.GATED, "--priority", "P0")
+            beside = await asyncio.to_thread(cli, *asked, **variables)
+            assert beside.code == 4, beside.err
+            await until(lambda: bool(events(cli, "notices_sent")), timeout_s=ENDS_WITHIN_S)
+        told = json.loads(sink.taken[0])
+        listed = await asyncio.to_thread(cli, "notify", "list", "--json", **variables)
+    assert "waits for you" in told["message"]
+    assert "marketeer approve" in told["message"]
+    (notice,) = listed.document["notices"]
+    assert notice["urgent"]
+    assert notice["deliveries"][0]["channel"].startswith("json:")
+    assert notice["deliveries"][0]["sent_at"] is not None
+    assert "hunter2" not in log_of(cli) + listed.out + listed.err
+
+
+def test_an_address_nobody_understands_is_a_fault_of_that_part_alone(cli: Cli) -> None:
+    with daemon(cli, NOTIFY_URLS="nonsense://hunter2"):
+        wait_until(lambda: any(line["part"] == "notices" for line in events(cli, "part_failed")))
+        parts = {part["component"]: part for part in cli("health", "--json").document["components"]}
+        assert parts["daemon"]["state"] == "degraded"
+        assert "NOTIFY_URLS: address 1 (nonsense://...)" in parts["daemon"]["reason"]
+        assert cli("start", "--rehearse", "--pipeline", "Morning Review").code == 0
+    assert "hunter2" not in log_of(cli)

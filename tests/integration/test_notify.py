@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
 from marketeer.adapters.sqlite.store import SqliteStore
+from marketeer.domain.approval import Decision
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.notice import APART, GATHER, Delivery, Message, QuietHours
 from marketeer.engine.notify import Notify, NotifyOptions
 from marketeer.ports import NotSent, Untold
 from marketeer.testing.clock import FakeClock
 from marketeer.testing.office import in_memory_office
+from tests.integration import desk
 from tests.support.waiting import wait_until
 
 EVENING = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
@@ -193,3 +196,23 @@ async def test_it_runs_by_itself_and_rests_when_there_is_nothing_to_tell() -> No
             await wait_until(lambda: len(post.sent) == 1)
             assert clock.now() - now < timedelta(minutes=2)
             loop.cancel()
+
+
+async def test_a_question_that_was_answered_before_it_was_sent_is_not_told(tmp_path: Path) -> None:
+    post = Post()
+    async with desk.an_office(tmp_path, desk.Clerk()) as office:
+        options = NotifyOptions(quiet=None, zone=UTC, masked=str)
+        clock = FakeClock(office.clock.now())
+        notify = Notify(store=office.store, clock=clock, doorbell=office.doorbell, notifier=post, options=options)
+        goal = await desk.finish(office, desk.GATED)
+        (asked,) = await office.store.approvals(goal_id=goal.goal_id)
+        await notify.make()
+        await office.decide(asked.approval_id, Decision.REJECT, note=None, by="me")
+        clock.advance(GATHER.total_seconds() + 60)
+        await notify.send()
+        ((notice, (delivery,)),) = [
+            pair for pair in await office.store.notices(limit=9) if pair[0].approval_id == asked.approval_id
+        ]
+    assert post.sent == []
+    assert "marketeer approve" in notice.text
+    assert delivery.error == "answered before it was sent"
