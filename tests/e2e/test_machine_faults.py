@@ -161,7 +161,8 @@ def test_on_a_disk_that_is_full_from_the_start_one_line_says_so_and_later_it_wor
 def test_a_disk_that_fills_in_mid_goal_is_waited_for_and_the_goal_completes_by_itself(
     disk: Disk, tmp_path: Path
 ) -> None:
-    disk.leave_free(680)
+    disk.run(*START)  # what a workspace needs once is there, however large it has become
+    disk.leave_free(250)
     with running(*START, cwd=disk.path, inside=disk.inside) as process:
         until(process, "waiting_for_the_store", on="stderr")
         code, out, _ = disk.run("status", "--json")
@@ -176,7 +177,8 @@ def test_a_disk_that_fills_in_mid_goal_is_waited_for_and_the_goal_completes_by_i
 def test_an_interrupt_while_the_disk_is_full_ends_within_the_grace_and_resume_completes(
     disk: Disk, tmp_path: Path
 ) -> None:
-    disk.leave_free(680)
+    disk.run(*START)  # what a workspace needs once is there, however large it has become
+    disk.leave_free(250)
     env = environment(SHUTDOWN_GRACE_S="0.5", **SLOW)
     with running(*START, cwd=disk.path, env=env, inside=disk.inside) as process:
         until(process, "waiting_for_the_store", on="stderr")

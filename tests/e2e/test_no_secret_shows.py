@@ -59,7 +59,7 @@ def assert_nothing_leaked(folder: Path, said: list[Finished]) -> None:
 def secretive(cli: Cli) -> Cli:
     cli.variables |= {
         "ANTHROPIC_API_KEY": KEY,
-        "REDIS_URL": f"redis://:{PASSWORDS['redis']}@127.0.0.1:1/0",
+        "REDIS_PASSWORD": PASSWORDS["redis"],
         "DATABASE_URL": f"postgresql://me:{PASSWORDS['database']}@127.0.0.1:1/db",
         "NOTIFY_URLS": f"tgram://{PASSWORDS['notify']}/chat,https://me:{PASSWORDS['notify']}@127.0.0.1/x",
         "WEBHOOK_TOKEN": PASSWORDS["webhook"],
@@ -120,7 +120,9 @@ def test_failures_of_every_kind_leave_no_secret_and_every_line_of_an_item_names_
     for name, value in cli.variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(cli.folder)
-    said = [failed, refused, here(capsys, "doctor", "--live")]
+    unreachable = cli("start", "--pipeline", desk.SOLO, REDIS_URL=f"redis://:{PASSWORDS['redis']}@127.0.0.1:1/0")
+    assert (unreachable.code, "127.0.0.1:1 does not answer" in unreachable.err) == (2, True), unreachable.err
+    said = [failed, refused, unreachable, here(capsys, "doctor", "--live")]
     assert said[-1].code == 2
     said += [here(capsys, *words) for words in (["show", "last"], ["status", "--json"], ["journal", "--all", "--json"])]
     journal = said[-1]
@@ -129,7 +131,7 @@ def test_failures_of_every_kind_leave_no_secret_and_every_line_of_an_item_names_
             patch.setenv(name, value)
             said.append(here(capsys, "status"))
     said.append(here(capsys, "show", f"https://gate:{PASSWORDS['server']}@nowhere"))
-    assert [result.code for result in said[3:]] == [0, 0, 0, 2, 2, 2, 2]
+    assert [result.code for result in said[4:]] == [0, 0, 0, 2, 2, 2, 2]
     assert_nothing_leaked(cli.folder, said)
     # the gateway's words were kept, only not the secrets among them
     why = "\n".join(str(entry["why"]) for entry in journal.document["entries"])

@@ -72,7 +72,9 @@ class Progress:
         for entry in change.entries:
             # What happens to a goal is told; what happens to each task is in the journal, and its items have a line.
             say = log.debug if entry.task_id is not None else log.info
-            say(entry.what, goal_id=entry.goal_id, task_id=entry.task_id, who=entry.who, why=entry.why)
+            # Without one of its own the task stays that of the item at work.
+            task = {"task_id": entry.task_id} if entry.task_id is not None else {}
+            say(entry.what, goal_id=entry.goal_id, who=entry.who, why=entry.why, **task)
         self._tracer.committed(change)
         self._doorbell.ring()
         if self.on_change is not None:

@@ -72,7 +72,4 @@ def task_dict(task: Task, spend: Spend) -> dict[str, Any]:
         "reason": task.reason,
         "supersedes": task.supersedes,
         "superseded_by": task.superseded_by,
-        "learnings": list(task.learnings),
-        "learnings_withheld": list(task.learnings_withheld),
-        "score": task.score,
     }
