@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,6 @@ from marketeer.ports import ModelRequest, ModelResponse
 from marketeer.runtime import Office
 from marketeer.runtime.daemon import open_watch
 from marketeer.runtime.health import health_of
-from marketeer.testing.clock import IDLE_S as IDLE_S_OF_CLOCK
 from marketeer.testing.clock import FakeClock
 from proofs.figures import Figure, Options, Proof, quietly
 from tests.e2e.harness import command, environment
@@ -46,7 +45,9 @@ SETTLE_S = 15.0
 LOOK_EVERY_S = 30.0
 LOOK_AT_HEALTH_S = 15.0
 # Turns of the clock that work in hand may take without time passing; then it waits for time itself.
-MOST_TURNS = 10
+MOST_TURNS = 25
+# What is under way is waited for, so a moment without anything to do can be short.
+IDLE_S_OF_CLOCK = 0.0008
 READING = 'All is quiet.\n\n```json\n{"follow_up": null}\n```'
 
 
@@ -55,7 +56,7 @@ class WorkingClock(FakeClock):
     written. `held`: not at all."""
 
     def __init__(self) -> None:
-        super().__init__(auto=True)
+        super().__init__(auto=True, idle_s=IDLE_S_OF_CLOCK)
         self.busy: Callable[[], bool] = lambda: False
         self.held = True
         self._patience = MOST_TURNS
@@ -120,6 +121,8 @@ class Scene:
     clock: FakeClock
     disk: Disk = field(default_factory=lambda: Disk(free=10**11, total=2 * 10**11))
     locked: bool = False
+    # Questions to the database that have no answer yet.
+    under_way: int = 0
 
     async def health(self) -> Health:
         office = self.office
@@ -138,9 +141,8 @@ async def a_day(folder: Path, *, hours: int = DAY_H, goals_an_hour: int = 2) -> 
     async with desk.an_office(folder, model, clock=clock, budget_monthly=1000) as office:
         scene = Scene(office, model, clock)
         _take_hold(scene)
-        database = office.store._db  # noqa: SLF001 - nobody else knows what is under way there
         async with _daemon(office) as busy:
-            clock.busy = lambda: bool(busy() or database._under_way or database._writes)  # noqa: SLF001
+            clock.busy = lambda: bool(busy() or scene.under_way)
             clock.held = False
             await asyncio.gather(_faults(scene, day, hours), _goals(scene, day, hours, goals_an_hour))
             await _all_done(scene)
@@ -153,19 +155,27 @@ def _take_hold(scene: Scene) -> None:
     office = scene.office
     # Where every write of the store goes through, whatever it is for.
     database = office.store._db  # noqa: SLF001
-    write = database.write
+    write, read = database.write, database.read_long
 
     async def room() -> Disk:
         return scene.disk
+
+    async def counted(asked: Awaitable[Any]) -> Any:
+        scene.under_way += 1
+        try:
+            return await asked
+        finally:
+            scene.under_way -= 1
 
     async def perhaps(*given: Any, **more: Any) -> Any:
         if scene.locked or scene.disk.is_full:
             msg = "the database is locked" if scene.locked else "the disk is full"
             raise StoreUnavailable(msg)
-        return await write(*given, **more)
+        return await counted(write(*given, **more))
 
     office.workspace.disk = room  # type: ignore[method-assign]
     database.write = perhaps  # type: ignore[method-assign]
+    database.read_long = lambda work: counted(read(work))  # type: ignore[method-assign]
 
 
 @asynccontextmanager

@@ -15,10 +15,11 @@ class FakeClock:
     """Implements `ports.Clock`. `advance` moves time and wakes the sleepers whose moment has come.
 
     With `auto` time jumps to the next sleeper's moment whenever everything has been asleep for a moment: waits cost
-    next to nothing, and keep their order.
+    next to nothing, and keep their order. `idle_s` is how long that moment is, in real seconds.
     """
 
-    def __init__(self, start: datetime = START, *, auto: bool = False) -> None:
+    def __init__(self, start: datetime = START, *, auto: bool = False, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
         self._start = start
         self._elapsed_s = 0.0
         self._auto = auto
@@ -50,7 +51,7 @@ class FakeClock:
         self._sleeps += 1  # breaks ties: equal moments wake in the order the sleeps began
         heapq.heappush(self._sleepers, (self._elapsed_s + seconds, self._sleeps, future))
         if self._auto:
-            loop.call_later(IDLE_S, self._jump, self._sleeps)
+            loop.call_later(self._idle_s, self._jump, self._sleeps)
         await future
 
     def _jump(self, sleeps: int) -> None:
@@ -60,7 +61,7 @@ class FakeClock:
         moment = self.next_wake
         if moment is not None:
             self.advance(moment - self._elapsed_s)
-            asyncio.get_running_loop().call_later(IDLE_S, self._jump, sleeps)
+            asyncio.get_running_loop().call_later(self._idle_s, self._jump, sleeps)
 
     def advance(self, seconds: float) -> None:
         """Move time forward. Woken code runs when the caller next yields to the loop, and sees the new time."""
