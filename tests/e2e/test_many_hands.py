@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from marketeer.testing import RedisServer
 from proofs.crew import a_crew
 from proofs.many_hands import Loss, Outage, die, sleep_through, survive
 from tests.e2e.conftest import Cli
-from tests.e2e.harness import SEED, fake_claude, run
+from tests.e2e.harness import SEED, fake_claude, run, wait_until
 
 LEASE_S = "3"
 REVIEW = ("--pipeline", "Director Morning Review")
@@ -48,6 +49,30 @@ def test_start_works_beside_workers_and_they_are_listed_until_they_leave(tmp_pat
         second.send_signal(signal.SIGINT)
         assert (first.wait(timeout=60), second.wait(timeout=60)) == (0, 0)
         assert "Nobody works here" in run("workers", cwd=tmp_path, env=crew.env).stdout
+
+
+def test_health_is_limited_while_redis_is_away_and_knows_how_work_flows(tmp_path: Path) -> None:
+    def found() -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(run("health", "--json", cwd=tmp_path, env=crew.env).stdout)
+        return document
+
+    with a_crew(tmp_path, latency_s=0.1) as crew:
+        crew.hire()
+        crew.submit(*REVIEW)
+        crew.wait_until_completed()
+        flow = found()["queue"]
+        assert (flow["waiting"], flow["active"], flow["failed"]) == (0, 0, 0)
+        assert flow["completed"] >= 1
+        assert flow["processing_s"]["p50"] >= 0
+        crew.server.kill()
+        wait_until(lambda: found()["level"] == "limited", seconds=60)
+        (queue,) = (each for each in found()["components"] if each["component"] == "queue")
+        assert "out of reach since" in queue["reason"]
+        assert str(crew.server.port) in queue["reason"]
+        crew.server.start()
+        wait_until(lambda: found()["level"] == "full", seconds=60)
+        entries = json.loads(run("journal", "--goal", "workspace", "--json", cwd=tmp_path, env=crew.env).stdout)
+        assert [each["what"] for each in entries["entries"]] == ["queue_lost", "queue_back"]
 
 
 def test_start_without_work_leaves_it_to_the_workers_and_shows_how_it_goes(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ async def _examine(workspace: str | None, *, as_json: bool, live: bool) -> list[
     for look in (_workspace, _key, _models, _team_files, _context, _disk):
         checks += _guarded(look.__name__.strip("_").replace("_", " "), look, call)
     checks += [check async for check in _store(call)]
+    checks += [check async for check in _queue(call)]
     checks += _others(call)
     if live:
         checks.append(await _live(call))
@@ -192,6 +193,27 @@ async def _store(call: Call) -> AsyncIterator[Check]:
     remedy = "" if spent < budget else "raise it with `marketeer budget raise`, or wait for the next month"
     state = State.OK if spent < budget else State.MISSING
     yield Check(name="budget", state=state, found=left, remedy=remedy)
+
+
+async def _queue(call: Call) -> AsyncIterator[Check]:
+    """The Redis that is configured, and the name that other programs find our queue by."""
+    if call.settings.redis_address() is None:
+        yield Check(name="queue", state=State.OK, found="embedded: one process works here at a time")
+        return
+    from marketeer.runtime import open_link
+
+    try:
+        async with open_link(call.settings, SystemClock()) as link:
+            where = link.where if link is not None else ""
+        name = "not named yet"
+        if FileWorkspace(call.settings.workspace_dir).exists:
+            async with open_reader(call.settings) as reader:
+                name = await reader.store.workspace_id()
+    except MarketeerError as exc:
+        yield Check(name="queue", state=State.WRONG, found=str(exc))
+        return
+    found = f"Redis at {where} answers; BullMQ queue {name!r}, prefix {call.settings.marketeer_redis_prefix!r}"
+    yield Check(name="queue", state=State.OK, found=found)
 
 
 async def _budget_and_spent(call: Call) -> tuple[Decimal, Decimal]:

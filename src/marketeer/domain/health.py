@@ -11,6 +11,7 @@ from enum import StrEnum
 from marketeer.domain.budget import BudgetLevel
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.degradation import Disk, Facts, Level, degradation
+from marketeer.domain.flow import Flow
 from marketeer.domain.usage import dollars
 
 # A step that nobody has taken up for so long, though somebody works here and nothing holds it.
@@ -65,11 +66,12 @@ class BudgetState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The whole picture. `paused` is the kill switch: no fault, so it changes no level."""
+    """The whole picture. `paused` is the kill switch: no fault, so it changes no level. `flow` None: not known."""
 
     checks: tuple[Check, ...]
     level: Level
     paused: Condition | None = None
+    flow: Flow | None = None
 
     @property
     def behind_level(self) -> Sequence[Check]:
@@ -87,10 +89,16 @@ def check_store(trouble: str | None) -> Check:
     return Check(component=Component.STORE, state=State.OFFLINE, reason=trouble)
 
 
-def check_queue(depth: QueueDepth, *, worked_on: bool, held: bool, now: datetime) -> Check:
-    """`held`: the level or the kill switch keeps steps waiting, so their wait is no fault of the queue."""
+def check_queue(
+    depth: QueueDepth, *, worked_on: bool, held: bool, now: datetime, lost: Condition | None = None
+) -> Check:
+    """`lost`: whoever works here cannot reach what carries the queue. `held`: the level or the kill switch keeps steps
+    waiting, so their wait is no fault of the queue."""
     said = f"{depth.due} due, {depth.in_hand} in hand, {depth.later} later"
     waited_s = (now - depth.oldest_due).total_seconds() if depth.oldest_due is not None else 0.0
+    if lost is not None:
+        reason = f"{said}; out of reach since {lost.since:%Y-%m-%d %H:%M:%S} UTC, what is in hand goes on: {lost.why}"
+        return Check(component=Component.QUEUE, state=State.DEGRADED, reason=reason)
     if worked_on and not held and waited_s > OVERDUE_S:
         reason = f"{said}; one has waited {waited_s / 60:.0f} min though a process works here"
         return Check(component=Component.QUEUE, state=State.DEGRADED, reason=reason, counts=False)

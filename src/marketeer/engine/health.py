@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from marketeer.domain.budget import BudgetLevel, budget_level, month_key
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.degradation import Disk, Facts, Level, degradation, what_it_does
 from marketeer.domain.errors import MarketeerError
+from marketeer.domain.flow import Flow
 from marketeer.domain.health import (
     BudgetState,
     Check,
@@ -69,10 +70,13 @@ async def look_at_health(
         _answer(Component.PIPELINES, store.blocked_pipelines()),
         _answer(Component.SCHEDULER, schedules()),
     )
+    flow = await _answer(Component.QUEUE, store.flow(now=clock.now()))
     known = {} if isinstance(conditions, _Silent) else {each.name: each for each in conditions}
     facts = Facts(
         # What cannot be read keeps work from being recorded, whatever it was asked for.
         store_down=any(isinstance(each, _Silent) for each in (conditions, depth, money, blocked)),
+        # Where nobody works, nobody has looked since.
+        queue_down=worked_on and ConditionName.QUEUE_DOWN in known,
         api_down=ConditionName.API_DOWN in known,
         api_weak=ConditionName.API_WEAK in known,
         disk=None if isinstance(room, _Silent) else room,
@@ -85,6 +89,7 @@ async def look_at_health(
         worked_on=worked_on,
         held=paused is not None or degradation(facts) is not Level.FULL,
         now=clock.now(),
+        lost=known.get(ConditionName.QUEUE_DOWN) if worked_on else None,
     )
     api = partial(check_api, has_key=has_key, worked_on=worked_on)
     checks = (
@@ -97,7 +102,7 @@ async def look_at_health(
         _check(Component.SCHEDULER, slots, lambda found: found),
         _check(Component.DAEMON, conditions, partial(check_daemon, daemon_pid=daemon_pid)),
     )
-    return health(facts, checks, paused)
+    return replace(health(facts, checks, paused), flow=None if isinstance(flow, _Silent) else flow)
 
 
 async def without_store(trouble: str, *, disk: Callable[[], Awaitable[Disk | None]]) -> Health:
@@ -149,4 +154,18 @@ def health_document(found: Health) -> dict[str, Any]:
             for check in found.checks
         ],
         "paused": {"since": paused.since.isoformat(), "by": paused.who, "why": paused.why} if paused else None,
+        "queue": _flow_document(found.flow) if found.flow is not None else None,
+    }
+
+
+def _flow_document(flow: Flow) -> dict[str, Any]:
+    return {
+        "waiting": flow.waiting,
+        "active": flow.active,
+        "delayed": flow.delayed,
+        "completed": flow.completed,
+        "failed": flow.failed,
+        "oldest_waiting": flow.oldest_waiting.isoformat() if flow.oldest_waiting else None,
+        "wait_s": asdict(flow.wait_s) if flow.wait_s else None,
+        "processing_s": asdict(flow.processing_s) if flow.processing_s else None,
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from marketeer.domain.condition import Condition, ConditionName
+from marketeer.domain.flow import Flow
 from marketeer.domain.health import QueueDepth
 from marketeer.domain.metrics import Metrics
 from marketeer.domain.roll import WorkerEntry
@@ -36,6 +37,10 @@ class StateStore(Protocol):
 
     async def queue_depth(self, *, now: datetime) -> QueueDepth:
         """Of live, unpaused real goals."""
+        ...
+
+    async def flow(self, *, now: datetime) -> Flow:
+        """How work flows, over all goals."""
         ...
 
     async def blocked_pipelines(self) -> Sequence[str]:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from marketeer.adapters.sqlite import caps as caps_sql
 from marketeer.adapters.sqlite import conditions as conditions_sql
 from marketeer.adapters.sqlite import documents as documents_sql
+from marketeer.adapters.sqlite import flow as flow_sql
 from marketeer.adapters.sqlite import goals as goals_sql
 from marketeer.adapters.sqlite import journal as journal_sql
 from marketeer.adapters.sqlite import ledger as ledger_sql
@@ -33,6 +34,7 @@ from marketeer.domain.budget import MonthBudget, month_key
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.document import Author, Document
 from marketeer.domain.errors import UsageError
+from marketeer.domain.flow import Flow
 from marketeer.domain.goal import Goal
 from marketeer.domain.health import QueueDepth
 from marketeer.domain.journal import JournalEntry, edited
@@ -192,6 +194,9 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
 
     async def queue_depth(self, *, now: datetime) -> QueueDepth:
         return await self._db.read_long(lambda c: metrics_sql.queue_depth(c, now))
+
+    async def flow(self, *, now: datetime) -> Flow:
+        return await self._db.read_long(lambda c: flow_sql.load(c, now))
 
     async def blocked_pipelines(self) -> Sequence[str]:
         return await self._db.read(metrics_sql.blocked_pipelines)
