@@ -29,6 +29,10 @@ SAME = [
     ("Show three plans side by side on the pricing page", "Show the three plans side by side on your pricing page"),
 ]
 NOT_THE_SAME = [
+    (
+        "Keep subject lines of cold mails to harbour masters in spring and early summer under 40 characters",
+        "Keep subject lines of cold mails to harbour masters in spring and early summer under 60 characters",
+    ),
     ("Keep subject lines under 40 characters", "Keep subject lines under 60 characters"),
     ("Summary: section missing; wanted: a section Summary", "Offer: section missing; wanted: a section Offer"),
     ("Use emojis in subject lines", "Never use emojis in subject lines"),
