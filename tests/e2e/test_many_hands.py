@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from marketeer.testing import RedisServer
 from proofs.crew import a_crew
 from proofs.many_hands import Loss, Outage, die, sleep_through, survive
 from tests.e2e.conftest import Cli
-from tests.e2e.harness import SEED, fake_claude, run, wait_until
+from tests.e2e.harness import SEED, environment, fake_claude, run, wait_until
 
 LEASE_S = "3"
 REVIEW = ("--pipeline", "Director Morning Review")
@@ -127,3 +129,10 @@ def test_real_calls_keep_to_the_pace_whoever_makes_them(tmp_path: Path) -> None:
     begins = [end - took for end, took in calls]
     assert len(calls) > 3
     assert all(begin > end - 0.1 for begin, end in zip(begins[1:], ends, strict=False)), "two calls ran at once"
+
+
+def test_who_does_not_work_with_redis_does_not_pay_for_it(tmp_path: Path) -> None:
+    names = ("sys", "marketeer.runtime", "marketeer.cli.start", "marketeer.cli.worker", "marketeer.cli.workers")
+    code = f"import {', '.join(names)}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
+    assert not {"redis", "bullmq", "structlog", "marketeer.engine.session"} & set(loaded.stdout.split())

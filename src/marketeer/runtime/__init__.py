@@ -6,8 +6,8 @@ needed.
 """
 
 from marketeer.runtime.doors import Reader, open_office, open_reader
-from marketeer.runtime.hands import open_link
 from marketeer.runtime.health import health_of
+from marketeer.runtime.link import open_link
 from marketeer.runtime.loading import (
     claude_model,
     load_workspace_routing,

@@ -4,50 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from marketeer.adapters.local_queue import LocalQueue
-from marketeer.domain.errors import ConfigurationError
 from marketeer.domain.roll import WorkerEntry
 from marketeer.engine.roll import Roll
 from marketeer.engine.session import Company
-from marketeer.ports import Clock, WorkQueue
+from marketeer.ports import WorkQueue
 
 if TYPE_CHECKING:  # what start-up must not pay for
-    from marketeer.adapters.bullmq_queue import RedisLink
     from marketeer.runtime.office import Office
-    from marketeer.settings import Settings
 
 # In company a dead worker's steps must not wait for a minute.
 LEASE_IN_COMPANY_S = 10.0
 SWEEP_IN_COMPANY_S = 2.0
-
-
-@asynccontextmanager
-async def open_link(settings: Settings, clock: Clock) -> AsyncIterator[RedisLink | None]:
-    """The connection to the Redis that is configured, None where none is. Raises ConfigurationError within three
-    seconds when it cannot be used."""
-    address = settings.redis_address()
-    if address is None:
-        yield None
-        return
-    try:
-        from marketeer.adapters.bullmq_queue import RedisLink
-    except ImportError as exc:
-        msg = (
-            "REDIS_HOST or REDIS_URL is set, but what talks to Redis is not installed: pip install 'marketeer[redis]', "
-            "or unset them for the embedded queue"
-        )
-        raise ConfigurationError(msg) from exc
-    link = RedisLink(address, clock)
-    await link.open()
-    try:
-        yield link
-    finally:
-        await link.close()
 
 
 def new_queue(office: Office) -> WorkQueue:
