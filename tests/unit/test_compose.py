@@ -50,7 +50,7 @@ def test_app_and_workers_run_commands_of_ours_with_settings_of_ours_once_redis_i
     variables = {name for name, _, _ in settings_table()}
     for name in ("app", "worker"):
         service = SERVICES[name]
-        assert service["build"] == "."
+        assert (FILE.parent / service["build"]["dockerfile"]).is_file()
         assert service["command"][0] in COMMANDS
         assert service["environment"].keys() <= variables
         assert service["environment"]["REDIS_HOST"] in SERVICES
