@@ -138,6 +138,7 @@ def _book(path: Path, size: Size) -> float:
         "UPDATE goals SET status = 'completed', finished_at = created_at, forecast_microusd = 1000000"
         " WHERE goal_id IN (SELECT goal_id FROM calls)"
     )
+    connection.execute("UPDATE work_items SET state = 'done'")
     connection.close()
     return took_s
 
