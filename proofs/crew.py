@@ -14,6 +14,7 @@ from typing import Any
 
 from marketeer.testing import RedisServer
 from tests.e2e.harness import command, environment, run, wait_until
+from tests.integration.desk import add_small_plans
 
 LIMIT_S = 240
 GOAL = "Increase signup conversion by 20%"
@@ -113,6 +114,7 @@ def a_crew(folder: Path, **options: Any) -> Iterator[Crew]:
     append_only = options.pop("append_only", True)
     with RedisServer(append_only=append_only) as server:
         crew = Crew(folder=folder, server=server, **options)
+        add_small_plans(folder / "workspace")
         try:
             yield crew
         except BaseException as exc:

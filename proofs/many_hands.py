@@ -162,7 +162,7 @@ def sleep_through(folder: Path, *, lease_s: float) -> int:
     unless each is booked and in the journal, and nothing was done twice for it."""
     with a_crew(folder, latency_s=lease_s / 2, settings={"MARKETEER_LEASE_S": str(lease_s)}) as crew:
         sleeper = crew.hire()
-        crew.submit("--pipeline", "Director Morning Review")
+        crew.submit("--pipeline", "Solo")
         wait_until(lambda: bool(crew.rows("SELECT 1 FROM reservations")), seconds=LIMIT_S)
         sleeper.send_signal(signal.SIGSTOP)
         held = crew.held_by(sleeper.pid)

@@ -329,7 +329,7 @@ def test_a_database_locked_for_ten_seconds_holds_the_work_up_and_spoils_nothing(
             began = time.monotonic()
             reading = run("status", "--json", cwd=tmp_path)
             assert reading.returncode == 0
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 8  # it did not wait for the lock
             locker.join()
         code, _, err = end_of(process)
     assert code == 0, err

@@ -18,7 +18,8 @@ from tests.e2e.conftest import Cli
 from tests.e2e.harness import SEED, environment, fake_claude, run, wait_until
 
 LEASE_S = "3"
-REVIEW = ("--pipeline", "Director Morning Review")
+SOLO = ("--pipeline", "Solo")
+BUILT_IN = ("--pipeline", "Director Morning Review")
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -40,7 +41,7 @@ def test_what_a_sleeping_worker_brings_too_late_is_booked_and_changes_nothing(tm
 def test_start_works_beside_workers_and_they_are_listed_until_they_leave(tmp_path: Path) -> None:
     with a_crew(tmp_path, latency_s=0.1) as crew:
         first, second = crew.hire(), crew.hire(1)
-        done = run("start", *REVIEW, "--rehearse", "--json", cwd=tmp_path, env=crew.env)
+        done = run("start", *SOLO, "--rehearse", "--json", cwd=tmp_path, env=crew.env)
         assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "completed")
         listed = json.loads(run("workers", "--json", cwd=tmp_path, env=crew.env).stdout)["workers"]
         assert {(each["pid"], each["parallel"], each["alive"]) for each in listed} == {
@@ -60,7 +61,7 @@ def test_health_is_limited_while_redis_is_away_and_knows_how_work_flows(tmp_path
 
     with a_crew(tmp_path, latency_s=0.1) as crew:
         crew.hire()
-        crew.submit(*REVIEW)
+        crew.submit(*SOLO)
         crew.wait_until_completed()
         flow = found()["queue"]
         assert (flow["waiting"], flow["active"], flow["failed"]) == (0, 0, 0)
@@ -79,12 +80,12 @@ def test_health_is_limited_while_redis_is_away_and_knows_how_work_flows(tmp_path
 
 def test_start_without_work_leaves_it_to_the_workers_and_shows_how_it_goes(tmp_path: Path) -> None:
     with a_crew(tmp_path, latency_s=0.1) as crew:
-        alone = run("start", *REVIEW, "--rehearse", "--no-work", cwd=tmp_path, env=crew.env)
+        alone = run("start", *SOLO, "--rehearse", "--no-work", cwd=tmp_path, env=crew.env)
         assert alone.returncode == 4
         assert "nobody works here yet" in alone.stderr
         crew.hire()
         crew.wait_until_completed()
-        followed = run("start", *REVIEW, "--rehearse", "--no-work", cwd=tmp_path, env=crew.env)
+        followed = run("start", *SOLO, "--rehearse", "--no-work", cwd=tmp_path, env=crew.env)
         assert (followed.returncode, "approved" in followed.stdout) == (0, True)
 
 
@@ -92,7 +93,7 @@ def test_a_process_without_redis_follows_the_workers_and_cannot_work_beside_them
     with a_crew(tmp_path, latency_s=0.1) as crew:
         worker = crew.hire()
         without = {name: value for name, value in crew.env.items() if name != "REDIS_URL"}
-        followed = run("start", *REVIEW, "--rehearse", cwd=tmp_path, env=without)
+        followed = run("start", *SOLO, "--rehearse", cwd=tmp_path, env=without)
         assert (followed.returncode, "following it" in followed.stdout) == (0, True)
         refused = run("resume", cwd=tmp_path, env=without)
         assert (refused.returncode, str(worker.pid) in refused.stderr) == (2, True)
@@ -101,7 +102,7 @@ def test_a_process_without_redis_follows_the_workers_and_cannot_work_beside_them
 def test_a_redis_that_cannot_be_used_is_named_with_a_remedy_and_nothing_is_begun(cli: Cli) -> None:
     with RedisServer(password="open-sesame") as server:
         host, port = "127.0.0.1", str(server.port)
-        wrong = cli("start", *REVIEW, "--rehearse", REDIS_HOST=host, REDIS_PORT=port, REDIS_PASSWORD="wrong")
+        wrong = cli("start", *BUILT_IN, "--rehearse", REDIS_HOST=host, REDIS_PORT=port, REDIS_PASSWORD="wrong")
         assert (wrong.code, f"{host}:{port}" in wrong.complaint, "REDIS_PASSWORD" in wrong.complaint) == (2, True, True)
         assert "wrong" not in wrong.complaint
     gone = cli("worker", REDIS_URL=f"redis://:open-sesame@{host}:{port}/0")

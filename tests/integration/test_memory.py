@@ -62,7 +62,7 @@ async def test_a_learning_that_turns_out_to_harm_is_retired_in_the_journal_of_th
     tmp_path: Path,
 ) -> None:
     evidence: Evidence = ()
-    for used, score in [(True, 4.0)] * 7 + [(False, 9.0)] * 8:
+    for used, score in [(True, 4.0)] * 7 + [(False, 9.0)] * 40:  # those withheld meanwhile add to them
         evidence = with_score(evidence, 0.5, score, used=used)
     clerk = Clerk()
     async with an_office(tmp_path, clerk) as office:
