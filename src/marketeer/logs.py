@@ -37,36 +37,34 @@ class SecretMasker:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self.text = Masking(secrets)
-        self._names: dict[str, str] = {}
+        self._names: dict[str, tuple[str, bool]] = {}
 
     def __call__(self, logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:  # noqa: ARG002 - structlog's signature
-        return {
-            self._name(str(key)): value if key in _MACHINE_MADE else self._entry(str(key), value, 0)
-            for key, value in event_dict.items()
-        }
+        return dict(self._entry(str(key), value, 0) for key, value in event_dict.items())
 
-    def _name(self, key: str) -> str:
-        """Field names are few, and the same in every line."""
+    def _entry(self, key: str, value: object, depth: int) -> tuple[str, object]:
+        name, is_secret = self._named(key)
+        if is_secret and value is not None:
+            return name, MASK
+        return name, value if depth == 0 and key in _MACHINE_MADE else self._value(value, depth)
+
+    def _named(self, key: str) -> tuple[str, bool]:
+        """As it may be shown, and whether what it names is a secret. Names are few, and the same in every line."""
         known = self._names.get(key)
         if known is None:
-            known = self.text(key)
+            known = (self.text(key), _SECRET_KEY.search(key) is not None)
             if len(self._names) < _MAX_NAMES:
                 self._names[key] = known
         return known
 
-    def _entry(self, key: str, value: object, depth: int) -> object:
-        if _SECRET_KEY.search(key) and value is not None:
-            return MASK
-        return self._value(value, depth)
-
     def _value(self, value: object, depth: int) -> object:
         match value:
-            case None | bool() | int() | float():
-                return value if self.text(str(value)) == str(value) else MASK
             case str():
                 return self.text(value)
+            case None | bool() | int() | float():
+                return MASK if self.text.hides_number(str(value)) else value
             case Mapping() if depth < _MAX_DEPTH:
-                return {self.text(str(key)): self._entry(str(key), item, depth + 1) for key, item in value.items()}
+                return dict(self._entry(str(key), item, depth + 1) for key, item in value.items())
             case list() | tuple() | set() | frozenset() if depth < _MAX_DEPTH:
                 return [self._value(item, depth + 1) for item in value]
             case bytes():
