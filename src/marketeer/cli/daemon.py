@@ -92,7 +92,7 @@ async def _schedules(call: Call, office: Office) -> Sequence[str]:
     outlook = await schedule_outlook(
         office.settings, office.store, office.clock, office.team, office.routing, book.schedules
     )
-    change = f"To change that: {call.command('schedules --help')}"
+    change = "To change that: marketeer schedules --help"
     return ["marketeer: from now on these begin by themselves:", *outlook_lines(outlook), change]
 
 
