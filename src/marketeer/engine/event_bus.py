@@ -6,7 +6,6 @@ is made, by whatever process runs the bus.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,8 +26,9 @@ from marketeer.domain.event_effect import (
 )
 from marketeer.domain.event_mapping import EventMapping, EventRules, StoredMapping, keys_of, wrong_mapping
 from marketeer.domain.plan import Pipeline
-from marketeer.domain.submission import TOKEN_ALPHABET, TOKEN_CHARS, check_description
+from marketeer.domain.submission import check_description
 from marketeer.engine.progress import Progress
+from marketeer.engine.submit import new_token
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Doorbell, EventFiles, Store
 
@@ -236,7 +236,3 @@ class EventBus:
             budget=await self._options.budget_level(),
             rehearsal=self._options.rehearsal,
         )
-
-
-def new_token() -> str:
-    return "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_CHARS))
