@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from dotenv import dotenv_values
 
+from marketeer.logs import StderrHandler
 from marketeer.settings import ENV_FILE, settings_table
 from marketeer.testing import RedisServer
 from marketeer.testing.guard import forbid_network
@@ -48,6 +50,18 @@ def _interruptible() -> None:
     """What a shell runs in the background ignores Ctrl-C, and hands that down to every process that a test starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A test that sets up logs, as commands and proofs do, leaves those of the next alone."""
+    root, ours = logging.getLogger(), logging.getLogger("marketeer")
+    levels = (root.level, ours.level)
+    yield
+    for handler in [known for known in root.handlers if isinstance(known, StderrHandler)]:
+        root.removeHandler(handler)
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
 
 
 @pytest.fixture(scope="session")

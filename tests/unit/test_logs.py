@@ -21,14 +21,8 @@ SECRET = "hunter2-hunter2"
 
 
 @pytest.fixture(autouse=True)
-def _restored_logging() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("marketeer")
-    levels = (root.level, ours.level)
+def _structlog_as_it_comes() -> Iterator[None]:
     yield
-    for handler in [known for known in root.handlers if isinstance(known, StderrHandler)]:
-        root.removeHandler(handler)
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
