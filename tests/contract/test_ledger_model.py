@@ -244,9 +244,7 @@ class Both:
             # A month that is raised keeps the base it had then.
             self.plain.bases[month] = self.plain.cap(month) - self.plain.raises.get(month, Decimal(0))
             self.plain.raises[month] = self.plain.raises.get(month, Decimal(0)) + step.usd
-        elif not any(self.plain.sums("month", later)[0] for later in MONTHS if later > month):
-            # Left out, and open (docs/STATUS.md): a base set for a month before one that has spent already. The store
-            # lets the later month keep what it had when a level of it was announced.
+        else:
             known = bool(self.plain.bases) and self.plain.cap(month) - self.plain.raises.get(month, 0) == step.usd
             await self._store.set_month_cap(month, step.usd, who="ada", now=step.at)
             if not known:

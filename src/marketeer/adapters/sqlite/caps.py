@@ -12,11 +12,16 @@ from marketeer.adapters.sqlite.event_rows import emit
 from marketeer.adapters.sqlite.goals import insert_sql
 from marketeer.adapters.sqlite.journal import add_entries
 from marketeer.adapters.sqlite.spending import load_spend
-from marketeer.domain.budget import MonthBudget, cap_entry, crossed, crossing_entry
+from marketeer.domain.budget import BudgetLevel, MonthBudget, cap_entry, crossed, crossing_entry
 from marketeer.domain.event_emitters import budget_event
 
 _CAPS = Codec(MonthBudget)
 _PUT = insert_sql("month_caps", _CAPS.columns, verb="INSERT OR REPLACE")
+# Telling of a level gives a month no base of its own: one that is set later for a month before it still reaches it.
+_ANNOUNCE = (
+    f"INSERT INTO month_caps ({', '.join(_CAPS.columns)}, own_base) VALUES ({', '.join('?' * len(_CAPS.columns))}, 0)"
+    " ON CONFLICT (month) DO UPDATE SET announced = excluded.announced"
+)
 
 
 def usd(micros: int) -> Decimal:
@@ -24,16 +29,20 @@ def usd(micros: int) -> Decimal:
 
 
 def month_budget(connection: sqlite3.Connection, month: str) -> MonthBudget | None:
-    """The month's own row; without one the base of the nearest month before it, or after it when the clock went back.
+    """With the month's own base; without one, that of the nearest month before it, or after it if the clock went back.
     None when no cap was ever set."""
     row = connection.execute(
-        "SELECT * FROM month_caps WHERE month <= ? ORDER BY month DESC LIMIT 1", (month,)
+        "SELECT * FROM month_caps WHERE own_base AND month <= ? ORDER BY month DESC LIMIT 1", (month,)
     ).fetchone()
-    row = row or connection.execute("SELECT * FROM month_caps ORDER BY month LIMIT 1").fetchone()
+    row = row or connection.execute("SELECT * FROM month_caps WHERE own_base ORDER BY month LIMIT 1").fetchone()
     if row is None:
         return None
     budget = _CAPS.record(row)
-    return budget if budget.month == month else MonthBudget(month=month, base_usd=budget.base_usd)
+    if budget.month == month:
+        return budget
+    told = connection.execute("SELECT announced FROM month_caps WHERE month = ?", (month,)).fetchone()
+    announced = BudgetLevel(told[0]) if told else BudgetLevel.NORMAL
+    return MonthBudget(month=month, base_usd=budget.base_usd, announced=announced)
 
 
 def set_base(connection: sqlite3.Connection, month: str, base_usd: Decimal, who: str, now: datetime) -> bool:
@@ -72,6 +81,6 @@ def announce(connection: sqlite3.Connection, month: str, settled_usd: Decimal, n
     levels = crossed(budget, settled_usd) if budget is not None else ()
     if budget is None or not levels:
         return
-    connection.execute(_PUT, _CAPS.values(replace(budget, announced=levels[-1])))
+    connection.execute(_ANNOUNCE, _CAPS.values(replace(budget, announced=levels[-1])))
     add_entries(connection, [crossing_entry(budget, level, settled_usd, now) for level in levels])
     emit(connection, [budget_event(budget, level, settled_usd, now) for level in levels])
