@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from marketeer.domain.errors import ConfigurationError
+from marketeer.domain.errors import ConfigurationError, StoreUnavailable
+from marketeer.domain.metrics import Metrics
 from marketeer.runtime import open_office
 from marketeer.settings import load_settings
+from marketeer.testing import FakeClock
 from marketeer.web.server import WebServer
 from tests.support.web import a_site, request
 
@@ -58,6 +62,44 @@ async def test_metrics_are_read_by_prometheus_and_need_the_token(tmp_path: Path)
         families = {family.name for family in text_string_to_metric_families(answer.body.decode())}
         assert {"marketeer_goals", "marketeer_model_calls"} <= families
         assert (await site.get("/metrics", token=None)).status == 401
+
+
+async def test_metrics_are_worked_out_once_for_a_crowd_and_say_how_old_they_are(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with a_site(tmp_path, clock=clock) as site:
+        work_out = site.office.store.metrics
+        asked: list[datetime] = []
+
+        async def counted(*, now: datetime, **more: Any) -> Metrics:
+            asked.append(now)
+            return await work_out(now=now, **more)
+
+        site.office.store.metrics = counted  # type: ignore[method-assign]
+        answers = await asyncio.gather(*(site.get("/metrics") for _ in range(5)))
+        assert (len(asked), {answer.status for answer in answers}) == (1, {200})
+        clock.advance(9)
+        old = await site.get("/metrics")
+        assert (len(asked), old.headers["age"], "marketeer_metrics_age_seconds 9.0" in old.body.decode()) == (
+            1,
+            "9",
+            True,
+        )
+        clock.advance(2)
+        assert ((await site.get("/metrics")).headers["age"], len(asked)) == ("0", 2)
+
+
+async def test_metrics_that_could_not_be_worked_out_are_asked_for_again(tmp_path: Path) -> None:
+    async with a_site(tmp_path) as site:
+        work_out = site.office.store.metrics
+        site.office.store.metrics = _out_of_reach  # type: ignore[method-assign]
+        assert (await site.get("/metrics")).status == 503
+        site.office.store.metrics = work_out  # type: ignore[method-assign]
+        assert (await site.get("/metrics")).status == 200
+
+
+async def _out_of_reach(*, now: datetime, **_: Any) -> Metrics:
+    msg = f"the database is locked at {now}"
+    raise StoreUnavailable(msg)
 
 
 async def test_without_a_token_health_stays_up_and_everything_else_names_the_variable(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from marketeer.domain.errors import ConfigurationError
+from marketeer.domain.loopback import is_loopback
 from marketeer.settings import load_settings
 from marketeer.testing.clock import FakeClock
-from marketeer.web.address import cannot_listen, is_loopback
+from marketeer.web.address import cannot_listen
 from marketeer.web.limits import MOST_BUCKETS, RateLimit
 from marketeer.web.refusal import Refusal
 from tests.e2e.harness import environment

@@ -29,6 +29,12 @@ def exposition(metrics: Metrics) -> str:
     return generate_latest(registry).decode()
 
 
+def age(seconds: float) -> str:
+    """To stand behind an exposition that was kept for a while: how old it is."""
+    name = f"{PREFIX}metrics_age_seconds"
+    return f"# HELP {name} How long ago these numbers were read.\n# TYPE {name} gauge\n{name} {seconds:.1f}\n"
+
+
 def _families(metrics: Metrics) -> Iterator[Metric]:
     gauges: dict[str, dict[tuple[str, ...], float]] = {}
     for family, labels, value in derived(metrics):

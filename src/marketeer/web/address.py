@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 
 from marketeer.domain.errors import ConfigurationError
+from marketeer.domain.loopback import is_loopback
 from marketeer.settings import Settings
 
 
@@ -17,18 +17,6 @@ def check_address(settings: Settings) -> None:
             "set WEBHOOK_TOKEN (or WEBHOOK_TOKEN_FILE), or listen on 127.0.0.1"
         )
         raise ConfigurationError(msg)
-
-
-def is_loopback(host: str) -> bool:
-    """Of a name only `localhost` is known to stay on this machine."""
-    if host.casefold().rstrip(".") == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
 
 
 def url_of(host: str, port: int) -> str:

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from marketeer.domain.errors import ConfigurationError
+from marketeer.domain.loopback import is_loopback
 from marketeer.ports import ModelRequest, PromptBlock
 
 if TYPE_CHECKING:  # at run time these are imported late, for the start-up's sake
@@ -63,7 +63,7 @@ def make_client(api_key: str, base_url: str) -> anthropic.AsyncAnthropic:
         http_client=anthropic.DefaultAsyncHttpxClient(
             event_hooks={"request": [keep_ours]},
             follow_redirects=False,  # the key is for this host alone
-            mounts={f"all://{host}": None} if _is_loopback(host) else {},  # no proxy to a server on this machine
+            mounts={f"all://{host}": None} if is_loopback(host) else {},  # no proxy to a server on this machine
         ),
     )
     _ = client.messages  # imports the types of messages, still on this thread
@@ -85,13 +85,6 @@ def _check_settings(api_key: str, base_url: str) -> None:
     if not usable:
         msg = f"ANTHROPIC_BASE_URL is {base_url!r}: set it to an address such as {DEFAULT_BASE_URL}, or unset it"
         raise ConfigurationError(msg)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def aside(work: Callable[[], T]) -> T:
