@@ -163,6 +163,16 @@ async def test_the_prompt_travels_as_written_with_its_breakpoints_and_effort(ope
     assert (body["model"], body["max_tokens"], body["stream"]) == ("claude-opus-5-5", 4_000, True)
 
 
+async def test_a_schema_travels_as_the_format_of_the_answer(open_model: Open) -> None:
+    schema = {"type": "object", "properties": {}, "additionalProperties": False}
+    async with FakeClaude(answer=plain_answer(5)) as server:
+        await open_model(server.base_url).complete(request(output_schema=schema))
+        await open_model(server.base_url).complete(request(output_schema=schema, effort="low"))
+    plain, with_effort = (call.body["output_config"] for call in server.requests)
+    assert plain == {"format": {"type": "json_schema", "schema": schema}}
+    assert with_effort == {"effort": "low", **plain}
+
+
 async def test_text_that_utf8_cannot_hold_is_cleaned_on_the_way_in_and_out(open_model: Open) -> None:
     async with FakeClaude(answer=lambda _: "a\ud800b \ud83d\ude00") as server:
         response = await open_model(server.base_url).complete(

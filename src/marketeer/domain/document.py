@@ -21,6 +21,8 @@ class DocumentKind(StrEnum):
     REPORT = "report"
     LEARNINGS = "learnings"
     METRICS = "metrics"
+    # What a model said to the machine itself: kept in the store, and no file.
+    ANSWER = "answer"
 
 
 class Author(StrEnum):
@@ -70,6 +72,11 @@ def output_path(*, squad: str | None, skill: str, task_id: str, rehearsal: bool)
 
 def review_path(*, task_id: str, number: int, rehearsal: bool) -> str:
     return tree_path(f"reviews/{task_id}-review-{number}.md", rehearsal=rehearsal)
+
+
+def answer_path(*, goal_id: str, work_item_id: str, attempt: int, rehearsal: bool) -> str:
+    """Of an answer to the machine itself, by the step and the call of the step that bought it."""
+    return goal_path(goal_id=goal_id, name=f"answers/{work_item_id}.{attempt}.json", rehearsal=rehearsal)
 
 
 def goal_path(*, goal_id: str, name: str, rehearsal: bool) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from marketeer.domain.skill import Skill
 from marketeer.domain.usage import CacheTime, ModelSpec, Usage, worst_usage
@@ -36,8 +37,9 @@ class Material:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """One call. `user` is the only message. `timeout_s` bounds the whole call. `material` is never sent anywhere, nor
-    `rehearsed`: what a rehearsal answers where there is no skill to write by."""
+    """One call. `user` is the only message. `timeout_s` bounds the whole call. `output_schema` is the JSON schema the
+    answer shall hold to; a server may not know of such a thing and answer as it likes. `material` is never sent
+    anywhere, nor `rehearsed`: what a rehearsal answers where there is no skill to write by."""
 
     call_id: str
     model: ModelSpec
@@ -46,13 +48,15 @@ class ModelRequest:
     max_output_tokens: int
     timeout_s: float
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    output_schema: Mapping[str, Any] | None = None
     material: Material | None = None
     rehearsed: str | None = None
 
     def worst_case(self) -> Usage:
-        """The most it can use."""
+        """The most it can use. A schema is told to the model ahead of the prompt, so it may be cached with it."""
+        schema = "" if self.output_schema is None else json.dumps(self.output_schema)
         parts = [(block.text, block.cache) for block in self.system]
-        return worst_usage([*parts, (self.user, None)], max_output_tokens=self.max_output_tokens)
+        return worst_usage([(schema, None), *parts, (self.user, None)], max_output_tokens=self.max_output_tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

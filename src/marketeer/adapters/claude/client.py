@@ -126,9 +126,18 @@ def parameters(request: ModelRequest) -> dict[str, Any]:
     }
     if system := [_block(block) for block in request.system if block.text.strip()]:
         parameters["system"] = system
-    if request.effort is not None:
-        parameters["output_config"] = {"effort": request.effort}
+    if asked := _output_config(request):
+        parameters["output_config"] = asked
     return parameters
+
+
+def _output_config(request: ModelRequest) -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    if request.effort is not None:
+        asked["effort"] = request.effort
+    if request.output_schema is not None:
+        asked["format"] = {"type": "json_schema", "schema": dict(request.output_schema)}
+    return asked
 
 
 def _block(block: PromptBlock) -> dict[str, Any]:

@@ -7,23 +7,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from marketeer.adapters.sqlite.codec import Codec
-from marketeer.domain.document import Document
+from marketeer.domain.document import Document, DocumentKind
 from marketeer.domain.work import WorkItem
 
 _DOCUMENTS = Codec(Document)
 _COLUMNS = tuple(name for name in _DOCUMENTS.columns if name != "version")
 _INSERT = (
-    f"INSERT INTO documents (version, {', '.join(_COLUMNS)}, sha256)"
-    f" SELECT coalesce(max(version), 0) + 1, {', '.join('?' * (len(_COLUMNS) + 1))} FROM documents WHERE path = ?"
+    f"INSERT INTO documents (version, {', '.join(_COLUMNS)}, sha256, mirrored)"
+    f" SELECT coalesce(max(version), 0) + 1, {', '.join('?' * (len(_COLUMNS) + 2))} FROM documents WHERE path = ?"
     " RETURNING version"
 )
+# In the column `mirrored`, beside 0 and 1: it never lies in the workspace, so nobody looks for it there.
+_NO_FILE = 2
 _VERSION_AT = _DOCUMENTS.columns.index("version")
 
 
 def add(connection: sqlite3.Connection, document: Document) -> Document:
     values = list(_DOCUMENTS.values(document))
     del values[_VERSION_AT]
-    ((version,),) = connection.execute(_INSERT, (*values, document.sha256, document.path)).fetchall()
+    mirrored = _NO_FILE if document.kind is DocumentKind.ANSWER else 0
+    ((version,),) = connection.execute(_INSERT, (*values, document.sha256, mirrored, document.path)).fetchall()
     return replace(document, version=version)
 
 
