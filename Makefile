@@ -47,7 +47,7 @@ check: $(VENV)/.dev ## lint, formatting, types, layers, skill folders
 redis: $(VENV)/.dev
 	@$(BIN)/python -m marketeer.testing.redis_server >/dev/null 2>&1 || scripts/install_redis.sh
 
-bench: $(VENV)/.dev ## measure it all, into docs/benchmarks.md (10 minutes; NAMES="overhead memory" only prints those)
+bench: $(VENV)/.dev redis ## measure it all, into docs/benchmarks.md (10 minutes; NAMES="overhead memory" only prints those)
 	@$(BIN)/python -m benchmarks $(or $(NAMES),--markdown docs/benchmarks.md)
 
 prove: $(VENV)/.dev ## try every promise at length, into docs/proofs.md (40 minutes; NAMES="weather outage" runs some)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import (
     caching,
+    hands,
     history,
     inflight,
     learning,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "learning": learning.run,
     "throughput": throughput.run,
     "watching": watching.run,
+    "hands": hands.run,
     "webhooks": webhooks.run,
     "history": history.run,
 }
@@ -55,6 +57,7 @@ TINY: dict[str, Callable[[Place], Result]] = {
     "learning": partial(learning.run, size=learning.TINY),
     "throughput": partial(throughput.run, size=throughput.TINY),
     "watching": partial(watching.run, size=watching.TINY),
+    "hands": partial(hands.run, size=hands.TINY),
     "webhooks": partial(webhooks.run, size=webhooks.TINY),
     "history": partial(history.run, size=history.TINY),
 }

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.goals import require_done, submit
+from benchmarks.hand import alone, hand, patron
 from benchmarks.memory_use import peak_mb, resident_mb
 from benchmarks.sampling import Samples, sampling
-from benchmarks.workspaces import CHAIN, GOAL, TWENTY, InstantModel, answer, settings_for
-from marketeer.domain.goal import Goal, GoalStatus
-from marketeer.domain.submission import Submission
-from marketeer.domain.task import Task, TaskStatus
+from benchmarks.workspaces import CHAIN, TWENTY, InstantModel, answer, settings_for
+from marketeer.domain.task import Task
 from marketeer.engine.metrics_page import MetricsPage
 from marketeer.logs import configure_logs
 from marketeer.runtime import Office, open_office
@@ -38,13 +38,13 @@ async def chains(workspace: str, url: str, pipeline: str, runs: int, parallel: i
 
 async def _timed_goal(office: Office, pipeline: str) -> dict[str, float]:
     began = time.perf_counter()
-    goal = await _submit(office, pipeline)
+    goal = await submit(office, pipeline)
     await office.work(goal.goal_id)
     ended = time.perf_counter() - began
     goal = await office.store.goal(goal.goal_id)
     tasks = await office.store.tasks(goal.goal_id)
     calls = await office.store.calls(goal.goal_id)
-    _require_done([goal], tasks)
+    require_done([goal], tasks)
     if goal.finished_at is None:
         msg = f"{goal.goal_id!r} has no end"
         raise RuntimeError(msg)
@@ -91,7 +91,7 @@ async def throughput(
         if watched is False:
             office.metrics_page = NoPage(office.store, office.library, office.clock)
         cpu_began = time.process_time()
-        goals = [await _submit(office, TWENTY) for _ in range(tasks // 20)]
+        goals = [await submit(office, TWENTY) for _ in range(tasks // 20)]
         began = time.perf_counter()
         samples = Samples()
         if profile:
@@ -103,7 +103,7 @@ async def throughput(
         cpu_s = time.process_time() - cpu_began
         done = [await office.store.goal(goal.goal_id) for goal in goals]
         every = [task for goal in goals for task in await office.store.tasks(goal.goal_id)]
-    _require_done(done, every)
+    require_done(done, every)
     finished = max(task.finished_at for task in every if task.finished_at)
     return {
         "tasks": len(every),
@@ -125,9 +125,9 @@ async def rounds(workspace: str, goals: Sequence[int], at_once: int) -> dict[str
     async with open_office(settings, model=InstantModel(answer())) as office:
         for target in goals:
             while made < target:
-                batch = [await _submit(office, CHAIN) for _ in range(min(at_once, target - made))]
+                batch = [await submit(office, CHAIN) for _ in range(min(at_once, target - made))]
                 await office.work(None)
-                _require_done([await office.store.goal(goal.goal_id) for goal in batch], ())
+                require_done([await office.store.goal(goal.goal_id) for goal in batch], ())
                 made += len(batch)
             held.append(resident_mb())
     return {"held_mb": held, "peak_mb": peak_mb()}
@@ -136,28 +136,14 @@ async def rounds(workspace: str, goals: Sequence[int], at_once: int) -> dict[str
 async def at_once(workspace: str, url: str, goals: int, pipeline: str, parallel: int) -> dict[str, Any]:
     """All tasks of all goals in flight at the same time."""
     async with open_office(settings_for(Path(workspace), parallel=parallel, base_url=url)) as office:
-        begun = [await _submit(office, pipeline) for _ in range(goals)]
+        begun = [await submit(office, pipeline) for _ in range(goals)]
         before_mb, began_at, began = resident_mb(), time.time(), time.perf_counter()
         await office.work(None)
         elapsed = time.perf_counter() - began
         done = [await office.store.goal(goal.goal_id) for goal in begun]
         tasks = [task for goal in begun for task in await office.store.tasks(goal.goal_id)]
-    _require_done(done, tasks)
+    require_done(done, tasks)
     return {"began_at": began_at, "wall_s": elapsed, "before_mb": before_mb, "peak_mb": peak_mb(), "tasks": len(tasks)}
-
-
-async def _submit(office: Office, pipeline: str) -> Goal:
-    return await office.submit(Submission(description=GOAL, rehearsal=False, pipeline=pipeline))
-
-
-def _require_done(goals: Sequence[Goal], tasks: Sequence[Task]) -> None:
-    """A benchmark of work that went wrong measures nothing."""
-    bad = [f"goal {goal.goal_id}: {goal.status.value}" for goal in goals if goal.status is not GoalStatus.COMPLETED]
-    bad += [f"task {task.task_id}: {task.status.value}" for task in tasks if task.status is not TaskStatus.APPROVED]
-    bad += [f"task {task.task_id}: revised {task.revision} times" for task in tasks if task.revision]
-    if bad:
-        msg = f"{len(bad)} goals and tasks did not end well, for example {bad[0]!r}: look into the workspace"
-        raise RuntimeError(msg)
 
 
 def _cli(peak_file: str, *arguments: str) -> int:
@@ -170,7 +156,7 @@ def _cli(peak_file: str, *arguments: str) -> int:
         Path(peak_file).write_text(str(peak_mb()), encoding="ascii")
 
 
-CHILDREN = {each.__name__: each for each in (chains, throughput, rounds, at_once)}
+CHILDREN = {each.__name__: each for each in (chains, throughput, rounds, at_once, alone, hand, patron)}
 
 
 def main() -> int:

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 MB = 1_000_000
-_STATUS = Path("/proc/self/status")
 
 
-def resident_mb() -> float:
-    """Resident memory now; where the system does not say, its highest so far."""
-    return _status("VmRSS") or _highest()
+def resident_mb(pid: int | None = None) -> float:
+    """Resident memory now, of this process or another; where the system does not say, our highest so far."""
+    return _status("VmRSS", pid) or _highest()
 
 
 def peak_mb() -> float:
@@ -21,10 +20,11 @@ def peak_mb() -> float:
     return _status("VmHWM") or _highest()
 
 
-def _status(name: str) -> float | None:
-    if not _STATUS.exists():
+def _status(name: str, pid: int | None = None) -> float | None:
+    status = Path("/proc") / (str(pid) if pid else "self") / "status"
+    if not status.exists():
         return None
-    found = re.search(rf"^{name}:\s+(\d+) kB", _STATUS.read_text(encoding="ascii"), re.MULTILINE)
+    found = re.search(rf"^{name}:\s+(\d+) kB", status.read_text(encoding="ascii"), re.MULTILINE)
     return int(found[1]) * 1024 / MB if found else None
 
 

@@ -46,9 +46,13 @@ def run(command: list[str], *, cwd: Path, env: Mapping[str, str]) -> str:
     return done.stdout
 
 
+def child_command(name: str, arguments: Mapping[str, Any]) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.child", name, json.dumps(arguments)]
+
+
 def child(name: str, arguments: Mapping[str, Any], *, cwd: Path) -> dict[str, Any]:
     """Run a function of `benchmarks.child` in a process of its own; its answer."""
-    command = [sys.executable, "-m", "benchmarks.child", name, json.dumps(arguments)]
+    command = child_command(name, arguments)
     answer: dict[str, Any] = json.loads(run(command, cwd=cwd, env=environment()).splitlines()[-1])
     return answer
 

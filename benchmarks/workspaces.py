@@ -6,6 +6,7 @@ The pipelines have fixed shapes, so that a goal's chain of calls is known before
     Bench Grid     3 phases of 3 tasks, each of which reads the whole phase before
     Bench Twenty   20 tasks: 4 chains of 5
     Bench Wide     20 tasks that wait for nothing
+    Bench One      one task
     Bench Seven    one task, then two times three that read what is above them
 """
 
@@ -25,7 +26,7 @@ from marketeer.ports import ModelRequest, ModelResponse
 from marketeer.settings import Settings, load_settings
 
 CHAIN, GRID, TWENTY, WIDE = "Bench Chain", "Bench Grid", "Bench Twenty", "Bench Wide"
-SEVEN = "Bench Seven"
+SEVEN, ONE = "Bench Seven", "Bench One"
 GOAL = "Write down what this benchmark is for"
 SKILLS = tuple(f"bench-{number:02d}" for number in range(1, 21))
 # The answer names the product of this example, as every contract asks.
@@ -128,13 +129,14 @@ def make_workspace(folder: Path) -> Path:
     return folder
 
 
-def settings_for(workspace: Path, *, parallel: int, base_url: str | None = None) -> Settings:
+def settings_for(workspace: Path, *, parallel: int, base_url: str | None = None, redis: str | None = None) -> Settings:
     return load_settings(
         workspace_dir=workspace,
         max_parallel_agents=parallel,
         budget_monthly=BUDGET_USD,
         anthropic_api_key=KEY,
         anthropic_base_url=base_url,
+        redis_url=redis,
         log_level="warning",
     )
 
@@ -173,7 +175,7 @@ def _pipelines() -> list[dict[str, Any]]:
     twenty = [[_step(4 * row + column, uses=_above(row, column)) for column in range(4)] for row in range(5)]
     wide = [[_step(number) for number in range(20)]]
     seven = [[_step(0)], *([_step(column, uses=[above]) for column, above in row] for row in _THREES)]
-    shapes = {SEVEN: seven, CHAIN: chain, GRID: grid, TWENTY: twenty, WIDE: wide}
+    shapes = {ONE: [[_step(0)]], SEVEN: seven, CHAIN: chain, GRID: grid, TWENTY: twenty, WIDE: wide}
     return [
         {
             "name": name,
