@@ -32,6 +32,8 @@ _MARKED = re.compile(r"[*_`\\]")
 _WRAPPERS = ("**", "__", "``", "`", "*", "_")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _WORD = re.compile(r"[^\W_][\w'\u2019.,/%+-]*")
+_H2_LINE = re.compile(r"^##(?=[ \t\n]|\Z)(?P<title>[^\n]*)", re.MULTILINE)
+_MAY_HIDE_HEADINGS = re.compile(r"```|~~~|\r|\x00|^[ \t]+##|^[ \t]*(?:[-*+>]|\d+[.)])[ \t>]*##", re.MULTILINE)
 _H3_LINE = re.compile(r"^### ", re.MULTILINE)
 _OPENING = re.compile(r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>markdown|md)?[ \t]*$", re.IGNORECASE)
 
@@ -95,6 +97,27 @@ def parse(text: str) -> Outline:
     builder = _Builder(lines=source.split("\n"))
     builder.read(_tokens()(source))
     return builder.outline(source)
+
+
+def section_of(text: str, title: str) -> Part | None:
+    """The first H2 of that name, whatever its case. Reading only its own lines gives the same as reading them all,
+    where no fence, list or quotation can hold a heading."""
+    wanted = title.casefold()
+    return next(
+        (part for part in parse(_around(text, wanted)).sections if part.title.strip().casefold() == wanted), None
+    )
+
+
+def _around(text: str, title: str) -> str:
+    """The lines of that H2, or the whole text where they cannot be told by looking for them."""
+    if _MAY_HIDE_HEADINGS.search(text):
+        return text
+    headings = list(_H2_LINE.finditer(text))
+    for number, found in enumerate(headings):
+        if found["title"].strip(" \t#").casefold() == title:
+            end = headings[number + 1].start() if number + 1 < len(headings) else len(text)
+            return text[found.start() : end]
+    return ""
 
 
 def unwrap(text: str) -> str:

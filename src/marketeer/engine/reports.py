@@ -13,7 +13,7 @@ from marketeer.domain.document import goal_path
 from marketeer.domain.forecast import PlanForecast, TimeRange, grade
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import GoalBill, Spend
-from marketeer.domain.markdown import parse
+from marketeer.domain.markdown import section_of
 from marketeer.domain.plan import Plan
 from marketeer.domain.review import Review, Severity
 from marketeer.domain.task import Task, TaskStatus
@@ -96,11 +96,9 @@ class Reports:
 
 def assumptions_in(text: str) -> list[str]:
     """The rows of an output's `## Assumptions` table, as lines."""
-    for section in parse(text).sections:
-        if section.title.strip().lower() == "assumptions":
-            rows = [row for table in section.tables for row in table.rows]
-            return [" ".join(row[:2]).strip() for row in rows][:MAX_ASSUMPTIONS_A_TASK]
-    return []
+    section = section_of(text, "assumptions")
+    rows = [row for table in section.tables for row in table.rows] if section is not None else []
+    return [" ".join(row[:2]).strip() for row in rows][:MAX_ASSUMPTIONS_A_TASK]
 
 
 def _forecast_line(goal: Goal, bill: GoalBill) -> str | None:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from marketeer.domain.contract import GOAL_SOURCE
-from marketeer.domain.contract_check import CheckResult, check
 from marketeer.domain.document import Author, Document, DocumentKind, review_path
 from marketeer.domain.errors import MissingInput
+from marketeer.domain.examination import Exam, Standard
 from marketeer.domain.goal import Goal
-from marketeer.domain.markdown import parse
 from marketeer.domain.outcome import Judgement
-from marketeer.domain.product_context import facts_of, parse_context
 from marketeer.domain.review import Review, verdict_of
 from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.domain.task import Task
 from marketeer.engine.library import Library
-from marketeer.ports import Clock, Team
+from marketeer.ports import Clock, Examiner, Team
 
 
 class Reviewer:
-    def __init__(self, *, library: Library, team: Team, clock: Clock) -> None:
+    def __init__(self, *, library: Library, team: Team, examiner: Examiner, clock: Clock) -> None:
         self._library = library
         self._team = team
+        self._examiner = examiner
         self._clock = clock
 
     async def judge(
@@ -35,7 +32,7 @@ class Reviewer:
         if output is None:
             msg = f"the output of {task.task_id!r} is gone"
             raise MissingInput(msg)
-        result = await self._check(goal, task, output)
+        result = await self._examiner.examine(await self._exam(goal, task, output))
         now = self._clock.now()
         review = Review(
             task_id=task.task_id,
@@ -61,24 +58,22 @@ class Reviewer:
         judgement = Judgement(
             findings=result.findings,
             waived=result.waived,
-            asked_for=self._asked_for(output.content),
+            asked_for=result.asked_for,
             began_at=began_at,
         )
         return judgement, document, review
 
-    async def _check(self, goal: Goal, task: Task, output: Document) -> CheckResult:
-        skill = self._team.skill(task.skill)
-        registry = frozenset(self._team.skill_names())
+    async def _exam(self, goal: Goal, task: Task, output: Document) -> Exam:
         context = await self._library.product_context(rehearsal=goal.rehearsal)
-        known = context.content if context else ""
+        is_context = task.skill == FOUNDATION_SKILL
+        is_earlier = context is not None and not (is_context and context.version == output.version)
+        standard = Standard(
+            contract=self._team.skill(task.skill).contract,
+            registry=frozenset(self._team.skill_names()),
+            context=context.content if context is not None and is_earlier else "",
+        )
         sources = await self._sources(goal, task)
-        if task.skill == FOUNDATION_SKILL:
-            # The product context is its own source of names; its figures and quotes come from elsewhere.
-            facts = facts_of(parse_context(output.content), registry=registry, sources=sources)
-            earlier = None if context is None or context.version == output.version else known
-            return check(skill.contract, output.content, replace(facts, context=earlier))
-        facts = facts_of(parse_context(known), registry=registry, sources=sources)
-        return check(skill.contract, output.content, facts)
+        return Exam(standard=standard, text=output.content, sources=sources, is_context=is_context)
 
     async def _sources(self, goal: Goal, task: Task) -> dict[str, str]:
         """The texts, besides the product context, that a figure or a quote may come from."""
@@ -90,24 +85,6 @@ class Reviewer:
             if document is not None:
                 sources[path] = document.content
         return sources
-
-    def _asked_for(self, text: str) -> frozenset[str]:
-        """Skills that the output names in a `To` column: what it wants done next."""
-        names = set(self._team.skill_names())
-        return frozenset(names & _cells_under(text, "to"))
-
-
-def _cells_under(text: str, column: str) -> set[str]:
-    cells: set[str] = set()
-    for section in parse(text).sections:
-        for table in section.tables:
-            header = [name.strip().lower() for name in table.header]
-            if column in header:
-                index = header.index(column)
-                for row in table.rows:
-                    if index < len(row):
-                        cells |= {part.strip(" `*").lower() for part in row[index].replace(";", ",").split(",")}
-    return cells
 
 
 def render_review(review: Review, task: Task, path: str) -> str:

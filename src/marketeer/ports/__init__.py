@@ -7,6 +7,7 @@ from marketeer.ports.clock import Clock
 from marketeer.ports.dispatch import Doorbell, WorkQueue
 from marketeer.ports.documents import DocumentStore
 from marketeer.ports.events import EventFiles, EventStore
+from marketeer.ports.examiner import Examiner
 from marketeer.ports.goals import GoalStore
 from marketeer.ports.model import CallLost, Material, ModelClient, ModelRequest, ModelResponse, PromptBlock
 from marketeer.ports.money import MoneyStore
@@ -26,6 +27,7 @@ __all__ = [
     "Doorbell",
     "EventFiles",
     "EventStore",
+    "Examiner",
     "GoalStore",
     "Material",
     "ModelClient",

@@ -77,7 +77,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         progress=office.progress,
         director=director,
         executor=executor,
-        reviewer=Reviewer(library=library, team=office.team, clock=clock),
+        reviewer=Reviewer(library=library, team=office.team, examiner=office.examiner, clock=clock),
         tracer=office.tracer,
     )
     queue, company = new_queue(office), new_company(office, owner)

@@ -17,6 +17,7 @@ from marketeer.runtime.office import Office
 
 if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.adapters.bullmq_queue import RedisLink
+    from marketeer.adapters.examiner.beside import ExaminerBeside
     from marketeer.settings import Settings
 
 
@@ -66,11 +67,24 @@ async def open_office(
             model=model,
             tracer=tracer or found,
             link=link,
+            examiner=_examiner(),
         )
         try:
             yield office
         finally:
             await office.aclose()
+
+
+def _examiner() -> ExaminerBeside:
+    from marketeer.adapters.examiner.beside import ExaminerBeside
+
+    return ExaminerBeside(_tell_of_loss)
+
+
+def _tell_of_loss(why: str) -> None:
+    from marketeer.logs import get_logger
+
+    get_logger(__name__).warning("examiner_lost", why=why, effect="outputs are examined in this process from now on")
 
 
 @asynccontextmanager

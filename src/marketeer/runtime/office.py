@@ -24,7 +24,7 @@ from marketeer.domain.outcome import (
 )
 from marketeer.domain.usage import Tier
 from marketeer.domain.work import Scope
-from marketeer.ports import Clock, ModelClient, Tracer
+from marketeer.ports import Clock, Examiner, ModelClient, Tracer
 from marketeer.runtime.loading import NO_KEY, claude_model, load_workspace_routing, load_workspace_team, schedule_book
 
 if TYPE_CHECKING:  # what start-up must not pay for
@@ -69,7 +69,9 @@ class Office:
         model: ModelClient | None,
         tracer: Tracer | None = None,
         link: RedisLink | None = None,
+        examiner: Examiner | None = None,
     ) -> None:
+        from marketeer.adapters.examiner.here import ExaminerHere
         from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
         from marketeer.engine.budget_page import BudgetPage
         from marketeer.engine.closing import Closing
@@ -84,6 +86,7 @@ class Office:
         self.store = store
         self.clock = clock
         self.link = link
+        self.examiner: Examiner = examiner or ExaminerHere()
         self.doorbell: WatchedDoorbell = SqliteDoorbell(store, clock)
         if link is not None:
             from marketeer.adapters.bullmq_queue import RedisDoorbell
@@ -332,6 +335,8 @@ class Office:
             self._claude = None
 
     async def aclose(self) -> None:
-        """Let go of the connections to Claude. They are kept from one goal to the next: making a client takes 35 ms."""
+        """Let go of the examiner and of the connections to Claude. Both are kept from one goal to the next: making a
+        client takes 35 ms."""
+        await self.examiner.aclose()
         for client in (*self._retired, *((self._claude,) if self._claude else ())):
             await client.aclose()

@@ -1,0 +1,44 @@
+"""The helper: a process that examines what it is sent, one text after another, until its parent is gone."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from typing import BinaryIO
+
+from marketeer.adapters.examiner.wire import LENGTH, READY, Receiver, answer_of
+from marketeer.domain.examination import Exam, Examined, examine
+from marketeer.domain.markdown import parse
+
+
+def main() -> None:
+    """The socket is its standard input. A parent that ends, in whatever way, closes the other end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Whoever stops a whole group of processes means the parent, which has yet to finish what it has in hand.
+        signal.signal(number, signal.SIG_IGN)
+    with socket.socket(fileno=0) as line, line.makefile("rb") as questions:
+        parse("# The parser is loaded before the first text comes\n")
+        try:
+            line.sendall(READY)
+            _serve(line, questions)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # nobody wants the answer any more
+
+
+def _serve(line: socket.socket, questions: BinaryIO) -> None:
+    receiver = Receiver()
+    while head := questions.read(LENGTH.size):
+        packed = questions.read(*LENGTH.unpack(head))
+        number, exam = receiver.read(packed)
+        line.sendall(answer_of(number, _examined(exam)))
+
+
+def _examined(exam: Exam) -> Examined | None:
+    try:
+        return examine(exam)
+    except Exception:  # noqa: BLE001 - the parent examines it itself, and meets the error where it can be told
+        return None
+
+
+if __name__ == "__main__":
+    main()

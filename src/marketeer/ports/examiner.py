@@ -1,0 +1,20 @@
+"""Who holds outputs against their contracts."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from marketeer.domain.examination import Exam, Examined
+
+
+class Examiner(Protocol):
+    """Answers exactly what `domain.examination.examine` would, wherever that is worked out.
+
+    Any number may ask at once. A caller that is cancelled need not wait, and nothing is kept of its exam.
+    """
+
+    async def examine(self, exam: Exam) -> Examined: ...
+
+    async def aclose(self) -> None:
+        """Let go of whatever was opened for it. Nobody asks afterwards."""
+        ...
