@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from marketeer.domain.approval import Approval, ApprovalStatus
+from marketeer.domain.changing import changed
 from marketeer.domain.draft import Draft
 from marketeer.domain.goal import Barrier, GoalStatus
 from marketeer.domain.learning import learning_of_goal
@@ -129,9 +129,9 @@ def _next_seq(draft: Draft) -> int:
 
 
 def _cancel_dependents_of_failures(draft: Draft) -> None:
-    changed = True
-    while changed:
-        changed = False
+    found = True
+    while found:
+        found = False
         for task in list(draft.tasks.values()):
             if task.status is not TaskStatus.PENDING:
                 continue
@@ -142,7 +142,7 @@ def _cancel_dependents_of_failures(draft: Draft) -> None:
                     TaskStatus.CANCELLED,
                     reason=f"{lost.task_id} {lost.status.value}: {lost.reason or 'no reason'}",
                 )
-                changed = True
+                found = True
 
 
 def _lost_dependency(draft: Draft, task: Task) -> Task | None:
@@ -254,7 +254,7 @@ def waits_for_budget(tasks: list[Task]) -> bool:
 
 def superseding(task: Task, *, task_id: str, seq: int, feedback: str | None) -> Task:
     """The new task that does `task` over."""
-    return replace(
+    return changed(
         task,
         task_id=task_id,
         seq=seq,

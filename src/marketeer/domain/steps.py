@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from marketeer.domain.approval import ApprovalKind, Decision
+from marketeer.domain.changing import changed
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import StaleClaim
 from marketeer.domain.follow_up import abandon, fail_goal, requeue
@@ -170,7 +170,7 @@ def review(draft: Draft, reviewed: Reviewed) -> None:
 
 def _judge(draft: Draft, task: Task, reviewed: Reviewed | Judgement) -> None:
     score = task_score(task.score, task.reviewed, reviewed.findings)
-    task = replace(task, score=score, reviewed=task.reviewed + 1)
+    task = changed(task, score=score, reviewed=task.reviewed + 1)
     serious = [f for f in reviewed.findings if f.severity is not Severity.MINOR]
     critical = [f for f in serious if f.severity is Severity.CRITICAL]
     if not serious:

@@ -38,6 +38,8 @@ class ApiState:
         self._next_question = 0.0
         self._ask_at_once = False
         self._ends: deque[tuple[float, bool]] = deque()
+        # Of these ends, good ones: thousands of calls may lie in the window, and it is asked with every commit.
+        self._answered_in_window = 0
         self._down = False
         self._on_trial = False
         self.why: str | None = None
@@ -56,8 +58,7 @@ class ApiState:
     def is_weak(self) -> bool:
         """It has answered under half of the calls of the last minutes."""
         self._forget_old_ends()
-        answered = sum(ok for _, ok in self._ends)
-        return len(self._ends) >= WEAK_FROM_CALLS and answered * 2 < len(self._ends)
+        return len(self._ends) >= WEAK_FROM_CALLS and self._answered_in_window * 2 < len(self._ends)
 
     @property
     def is_known_steady(self) -> bool:
@@ -69,7 +70,7 @@ class ApiState:
     def ends(self) -> tuple[int, int]:
         """Calls answered, and all calls, of the last minutes."""
         self._forget_old_ends()
-        return sum(ok for _, ok in self._ends), len(self._ends)
+        return self._answered_in_window, len(self._ends)
 
     @property
     def next_question_s(self) -> float:
@@ -81,6 +82,7 @@ class ApiState:
     def succeeded(self) -> None:
         """A call was answered."""
         self._ends.append((self._clock.monotonic(), True))
+        self._answered_in_window += 1
         self._failures = self._rate_limits = 0
         if self._down:
             self._answered(by_call=True)
@@ -151,12 +153,14 @@ class ApiState:
         self._failures = self._rate_limits = self._answers = 0
         # The outage is over: what failed in it says nothing of how it answers now.
         self._ends.clear()
+        self._answered_in_window = 0
         self._turned()
 
     def _forget_old_ends(self) -> None:
         since = self._clock.monotonic() - WEAK_WINDOW_S
         while self._ends and self._ends[0][0] < since:
-            self._ends.popleft()
+            _, answered = self._ends.popleft()
+            self._answered_in_window -= answered
 
     def _turned(self) -> None:
         if self.on_turn is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
 
+from marketeer.domain.changing import changed
 from marketeer.domain.document import Author, Document, DocumentKind, output_path
 from marketeer.domain.errors import CutShort, EmptyOutput, ModelRefused, Truncated
 from marketeer.domain.forecast import LEAST_HISTORY, LONGEST_HISTORY
@@ -102,7 +103,7 @@ class Executor:
             missing_inputs=list(result.missing_inputs),
         )
         executed = _executed(item, result.output_path, result.output_version, result.warnings)
-        return replace(executed, learnings=result.learnings_included, learnings_withheld=result.learnings_withheld)
+        return changed(executed, learnings=result.learnings_included, learnings_withheld=result.learnings_withheld)
 
     async def _execute(self, item: WorkItem, goal: Goal, task: Task, *, again: bool) -> Result:
         started = self._clock.monotonic()
@@ -112,8 +113,8 @@ class Executor:
         gathered = await self._gather(goal, task, skill)
         kept = self._ledger.cache_time(model)
         again = again or task.revision > 0 or await self._is_called_again(task.skill)
-        timed = replace(gathered.parts, cache=kept, skill_cache=kept if again else None)
-        gathered = replace(gathered, parts=timed)
+        timed = changed(gathered.parts, cache=kept, skill_cache=kept if again else None)
+        gathered = changed(gathered, parts=timed)
         # What was paid for before a crash is not asked for again; a cut answer is, but with more room.
         earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id) if item.claim > 1 else ()
         _check_paid_for(earlier)

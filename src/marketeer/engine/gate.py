@@ -58,6 +58,8 @@ class Gate:
         self._disk = disk
         self._budget_level = budget_level
         self._facts = Facts()
+        # The level that the facts leave but for money, worked out once for many askings.
+        self._level = degradation(self._facts.but_for_money())
         self._paused: Condition | None = None
         self._stored: dict[ConditionName, Condition] = {}
         self._looked_slowly_at: float | None = None
@@ -81,17 +83,17 @@ class Gate:
     @property
     def is_open(self) -> bool:
         """Everything may be taken up."""
-        return self._paused is None and degradation(self._facts.but_for_money()) is Level.FULL
+        return self._paused is None and self._level is Level.FULL
 
     @property
     def lets_finish(self) -> bool:
         """Whether a worker goes on from a task to its review at once."""
-        return self._paused is None and degradation(self._facts.but_for_money()) is not Level.OFFLINE
+        return self._paused is None and self._level is not Level.OFFLINE
 
     def allows(self, priority: Priority, *, rehearsal: bool) -> bool:
         """Whether a step of such a goal may be taken up now."""
-        facts = self._facts.for_rehearsals() if rehearsal else self._facts.but_for_money()
-        return self._paused is None and may_claim(degradation(facts), priority)
+        level = degradation(self._facts.for_rehearsals()) if rehearsal else self._level
+        return self._paused is None and may_claim(level, priority)
 
     def agents(self, maximum: int) -> int:
         """How many may be at work."""
@@ -147,6 +149,7 @@ class Gate:
             api_weak=self._api.is_weak,
             queue_down=self._queue_trouble is not None,
         )
+        self._level = degradation(self._facts.but_for_money())
         if back and self.on_api_back is not None:
             await self.on_api_back()
         if (self._facts, self._paused) != before:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
+from marketeer.domain.changing import changed
 from marketeer.domain.document import Document
 from marketeer.domain.errors import StaleClaim
 from marketeer.domain.goal import Goal
@@ -93,7 +94,7 @@ class Handlers:
         """The output is recorded by now, so that its review can cost nothing: one that fails is owed, and fails as a
         step of its own, where a human hears of it."""
         review_id = work_item_id(task.task_id, WorkKind.REVIEW, task.generation)
-        step = replace(item, work_item_id=review_id, kind=WorkKind.REVIEW, claim=1)
+        step = changed(item, work_item_id=review_id, kind=WorkKind.REVIEW, claim=1)
         try:
             with self._tracer.step(step, goal, agent=REVIEWER):
                 judged, document, review = await self._reviewer.judge(
@@ -102,7 +103,7 @@ class Handlers:
         except Exception as exc:  # noqa: BLE001 - see above
             log.warning("review_put_off", task_id=task.task_id, error_type=type(exc).__name__)
             return Handled(outcome=executed)
-        return Handled(outcome=replace(executed, judged=judged), documents=[document], reviews=[review])
+        return Handled(outcome=changed(executed, judged=judged), documents=[document], reviews=[review])
 
 
 def _agent(snapshot: Snapshot, item: WorkItem) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from functools import partial
 
 from marketeer.domain.budget import BudgetLevel, month_key, next_month, runs_at, tier_at, what_runs
+from marketeer.domain.changing import changed
 from marketeer.domain.document import Document
 from marketeer.domain.errors import (
     ApiUnavailable,
@@ -313,7 +314,7 @@ class Ledger:
 
 def settled(booked: Call, model: ModelSpec, response: ModelResponse) -> Call:
     """The row of a call that was answered, made of its estimate; it stays one where the answer names no usage."""
-    call = replace(
+    call = changed(
         booked,
         usage=response.usage or Usage(),
         latency_s=response.latency_s,
@@ -324,7 +325,7 @@ def settled(booked: Call, model: ModelSpec, response: ModelResponse) -> Call:
         return call
     cost_usd = model.cost_usd(response.usage)
     saved_usd = model.uncached_usd(response.usage) - cost_usd
-    return replace(call, cost_usd=cost_usd, saved_usd=saved_usd, estimated=False)
+    return changed(call, cost_usd=cost_usd, saved_usd=saved_usd, estimated=False)
 
 
 def _message(refused: Refused, ask_usd: Decimal) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 
 from marketeer.adapters.sqlite.codec import Codec
+from marketeer.domain.changing import changed
 from marketeer.domain.document import Document, DocumentKind
 from marketeer.domain.work import WorkItem
 
@@ -27,7 +27,7 @@ def add(connection: sqlite3.Connection, document: Document) -> Document:
     del values[_VERSION_AT]
     mirrored = _NO_FILE if document.kind is DocumentKind.ANSWER else 0
     ((version,),) = connection.execute(_INSERT, (*values, document.sha256, mirrored, document.path)).fetchall()
-    return replace(document, version=version)
+    return changed(document, version=version)
 
 
 def find(connection: sqlite3.Connection, path: str, version: int | None) -> Document | None:

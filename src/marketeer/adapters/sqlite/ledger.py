@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
@@ -16,6 +16,7 @@ from marketeer.adapters.sqlite.codec import Codec, dollars, micros, time_text
 from marketeer.adapters.sqlite.goals import insert_sql
 from marketeer.adapters.sqlite.spending import SUMS, spend_of
 from marketeer.domain.budget import TASK_CAP_USD, MonthBudget, month_key, runs_at
+from marketeer.domain.changing import changed
 from marketeer.domain.ledger import Call, Refused, Reservation, Spend, estimate
 from marketeer.domain.usage import Usage
 
@@ -199,7 +200,7 @@ def _add(
     connection: sqlite3.Connection, scopes: Sequence[_Scope], sums: _Sums, *, cuts: Sequence[_Scope] = ()
 ) -> Spend | None:
     """The month's sums afterwards, where it counts in them. Nothing is ever reserved in a cut."""
-    added, booked = _SUMMED(sums), _SUMMED(replace(sums, reserved_microusd=0)) if cuts else ()
+    added, booked = _SUMMED(sums), _SUMMED(changed(sums, reserved_microusd=0)) if cuts else ()
     rows = [*((*scope, *added) for scope in scopes), *((*scope, *booked) for scope in cuts)]
     told = connection.execute(_ADD[len(rows)], list(chain.from_iterable(rows))).fetchall()
     return next((spend_of(row) for row in told if row["scope"] == "month"), None)
