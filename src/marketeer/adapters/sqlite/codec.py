@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from marketeer.domain.usage import MICRO
@@ -20,7 +19,9 @@ T = TypeVar("T")
 Convert = Callable[[Any], Any]
 _TIME_CHARS = len("2026-01-01T00:00:00.000000")
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_EMPTY: dict[type, str] = {tuple: "[]", list: "[]", dict: "{}"}
+# A list of none, as it is kept.
+NONE = "[]"
+_EMPTY: dict[type, str] = {tuple: NONE, list: NONE, dict: "{}"}
 
 
 @lru_cache(maxsize=256)
@@ -50,10 +51,6 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _optional(convert: Convert) -> Convert:
-    return lambda value: None if value is None else convert(value)
-
-
 def _json_converters(item: Any) -> tuple[Convert, Convert]:
     """For `tuple[item, ...]` kept as a JSON list."""
     if dataclasses.is_dataclass(item):
@@ -62,13 +59,19 @@ def _json_converters(item: Any) -> tuple[Convert, Convert]:
         nested = {f.name: _nested(hints[f.name]) for f in dataclasses.fields(item)}
 
         def encode(values: Any) -> str:
-            return json_text([{n: getattr(v, n) for n in nested} for v in values])
+            return json_text([{n: getattr(v, n) for n in nested} for v in values]) if values else NONE
 
         def decode(text: str) -> Any:
-            return tuple(build(**{n: nested[n](v) for n, v in row.items()}) for row in json.loads(text))
+            return (
+                ()
+                if text == NONE
+                else tuple(build(**{n: nested[n](v) for n, v in row.items()}) for row in json.loads(text))
+            )
 
         return encode, decode
     restore = _nested(item)
+    if restore is _same:
+        return (lambda values: json_text(list(values))), (lambda text: () if text == NONE else tuple(json.loads(text)))
     return (lambda values: json_text(list(values))), (lambda text: tuple(restore(v) for v in json.loads(text)))
 
 
@@ -86,25 +89,49 @@ def _nested(hint: Any) -> Convert:
     return _same
 
 
-def _converters(hint: Any) -> tuple[Convert, Convert]:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Converters:
+    """Of one field, in and out. `optional`: None is itself, whatever the converters make of other values."""
+
+    encode: Convert = _same
+    decode: Convert = _same
+    optional: bool = False
+
+
+def _converters(hint: Any) -> _Converters:
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         inner = next(a for a in get_args(hint) if a is not type(None))
-        encode, decode = _converters(inner)
-        return _optional(encode), _optional(decode)
+        return dataclasses.replace(_converters(inner), optional=True)
     if origin is tuple:
-        return _json_converters(get_args(hint)[0])
+        encode, decode = _json_converters(get_args(hint)[0])
+        return _Converters(encode=encode, decode=decode)
     if origin is Mapping or hint is Mapping or (origin and issubclass(origin, Mapping)):
-        return json_text, json.loads
+        return _Converters(encode=json_text, decode=json.loads)
     if hint is datetime:
-        return time_text, time_of
+        return _Converters(encode=time_text, decode=time_of)
     if hint is Decimal:
-        return micros, dollars
+        return _Converters(encode=micros, decode=dollars)
     if hint is bool:
-        return int, bool
+        return _Converters(encode=int, decode=bool)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return str, hint
-    return _same, _same
+        return _Converters(encode=_enum_value, decode=_member_of(hint))
+    return _Converters()
+
+
+def _enum_value(value: StrEnum) -> str:
+    """Its text: plain, so that SQLite need not look for a way to adapt it."""
+    return str.__str__(value)
+
+
+def _member_of(hint: type[StrEnum]) -> Convert:
+    members = {member.value: member for member in hint}
+
+    def decode(text: str) -> StrEnum:
+        # What is none is told as the enumeration tells it.
+        return members.get(text) or hint(text)
+
+    return decode
 
 
 def _column(name: str) -> str:
@@ -112,33 +139,84 @@ def _column(name: str) -> str:
 
 
 class Codec(Generic[T]):
-    """Row <-> record for one dataclass. A field `x_usd` is the column `x_microusd`; `skip` fields have no column."""
+    """Row <-> record for one dataclass. A field `x_usd` is the column `x_microusd`; `skip` fields have no column.
+
+    Ten records are written for each task that is done. So what is done to each field is written out once, as
+    `dataclasses` does it, and not looked up field by field.
+    """
 
     def __init__(self, cls: type[T], *, skip: tuple[str, ...] = ()) -> None:
         hints = get_type_hints(cls)
         names = [f.name for f in dataclasses.fields(cls) if f.name not in skip]  # type: ignore[arg-type]
-        self._cls: Callable[..., T] = cls
-        self._fields = [(name, _column(name), *_converters(hints[name])) for name in names]
-        self.columns = tuple(column for _, column, _, _ in self._fields)
-        self._plain = attrgetter(*names)
-        self._encoded = [(i, encode) for i, (_, _, encode, _) in enumerate(self._fields) if encode is not _same]
-
-    def values(self, record: T) -> tuple[Any, ...]:
-        """In the order of `columns`."""
-        values = list(self._plain(record))
-        for index, encode in self._encoded:
-            values[index] = encode(values[index])
-        return tuple(values)
+        self._cls = cls
+        self._fields = {name: _converters(hints[name]) for name in names}
+        self.columns = tuple(map(_column, names))
+        self.values: Callable[[T], tuple[Any, ...]] = self._values()
+        """Of a record, in the order of `columns`."""
+        self._differing: Callable[[T, T], tuple[list[str], list[Any]]] = self._differences()
+        # By the names of a row's columns.
+        self._readers: dict[tuple[str, ...], Callable[[sqlite3.Row], dict[str, Any]]] = {}
+        self._makers: dict[tuple[str, ...], Callable[[sqlite3.Row], T]] = {}
 
     def changed(self, before: T, after: T) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         """The columns that differ, and their values after."""
-        pairs = zip(self._fields, self._plain(before), self._plain(after), strict=True)
-        differing = [(field, new) for field, old, new in pairs if old is not new and old != new]
-        columns = tuple(column for (_, column, _, _), _ in differing)
-        return columns, tuple(encode(new) for (_, _, encode, _), new in differing)
+        columns, values = self._differing(before, after)
+        return tuple(columns), tuple(values)
 
     def fields(self, row: sqlite3.Row) -> dict[str, Any]:
-        return {name: decode(row[column]) for name, column, _, decode in self._fields}
+        columns = tuple(row.keys())
+        read = self._readers.get(columns)
+        if read is None:
+            read = self._readers[columns] = self._reader(columns)
+        return read(row)
 
     def record(self, row: sqlite3.Row) -> T:
-        return self._cls(**self.fields(row))
+        """For a class that checks nothing when it is made."""
+        columns = tuple(row.keys())
+        make = self._makers.get(columns)
+        if make is None:
+            make = self._makers[columns] = self._maker(columns)
+        return make(row)
+
+    # -- writing it out --------------------------------------------------------------------------------------
+
+    def _values(self) -> Any:
+        values = [self._converted(name, f"record.{name}", "encode") for name in self._fields]
+        return self._function("record", f" return ({', '.join(values)},)")
+
+    def _differences(self) -> Any:
+        lines = [" columns, values = [], []"]
+        for name, column in zip(self._fields, self.columns, strict=True):
+            encoded = self._converted(name, f"after.{name}", "encode")
+            lines.append(f" if before.{name} is not after.{name} and before.{name} != after.{name}:")
+            lines.append(f"  columns.append({column!r}), values.append({encoded})")
+        return self._function("before, after", *lines, " return columns, values")
+
+    def _decoded(self, columns: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Each field with its expression, by place: a row that is asked by name looks through its names each time."""
+        places = [(name, columns.index(column)) for name, column in zip(self._fields, self.columns, strict=True)]
+        return [(name, self._converted(name, f"row[{place}]", "decode")) for name, place in places]
+
+    def _reader(self, columns: tuple[str, ...]) -> Any:
+        fields = ", ".join(f"{name!r}: {decoded}" for name, decoded in self._decoded(columns))
+        return self._function("row", f" return {{{fields}}}")
+
+    def _maker(self, columns: tuple[str, ...]) -> Any:
+        lines = [f" set_{name}(made, {decoded})" for name, decoded in self._decoded(columns)]
+        return self._function("row", " made = new(record_type)", *lines, " return made")
+
+    def _converted(self, name: str, value: str, way: str) -> str:
+        """The expression for a field's value, encoded or decoded."""
+        converters = self._fields[name]
+        if getattr(converters, way) is _same:
+            return value
+        converted = f"{way}_{name}"
+        return f"None if (v := {value}) is None else {converted}(v)" if converters.optional else f"{converted}({value})"
+
+    def _function(self, arguments: str, *lines: str) -> Any:
+        known: dict[str, Any] = {"new": object.__new__, "record_type": self._cls}
+        for name, converters in self._fields.items():
+            known |= {f"encode_{name}": converters.encode, f"decode_{name}": converters.decode}
+            known[f"set_{name}"] = self._cls.__dict__[name].__set__
+        exec("\n".join([f"def function({arguments}):", *lines]), known)  # noqa: S102 - made of names of fields only
+        return known["function"]
