@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import assert_never
 
+from marketeer.domain.by_identity import by_identity
 from marketeer.domain.contract import (
     Check,
     Code,
@@ -32,7 +32,7 @@ FREE = "free text"
 _FENCE = "````"
 
 
-@lru_cache(maxsize=128)
+@by_identity
 def render_template(contract: Contract) -> str:
     """The limits as a list, then the template in one fence. Text in angle brackets is a hint to be replaced."""
     parts = [*_limits(contract), "", "Template:", "", f"{_FENCE}markdown", *_document(contract), _FENCE]

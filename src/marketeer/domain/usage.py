@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Literal
 
+from marketeer.domain.by_identity import by_identity
+
 MICRO = Decimal("0.000001")
 CENT = Decimal("0.01")
 MILLION = Decimal(1_000_000)
@@ -77,10 +79,12 @@ class Price:
         ) / MILLION
         return dollars.quantize(MICRO, rounding=ROUND_HALF_UP)
 
-    def at_worst(self) -> Price:
-        """Each kind at the dearest rate its tokens can come to: what may be written may also be read, or neither."""
-        write_5m = max(self.cache_write_5m, self.cache_read, self.input)
-        return replace(self, cache_write_5m=write_5m, cache_write_1h=max(self.cache_write_1h, write_5m))
+
+@by_identity
+def at_worst(price: Price) -> Price:
+    """Each kind at the dearest rate its tokens can come to: what may be written may also be read, or neither."""
+    write_5m = max(price.cache_write_5m, price.cache_read, price.input)
+    return replace(price, cache_write_5m=write_5m, cache_write_1h=max(price.cache_write_1h, write_5m))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,7 @@ class ModelSpec:
 
     def worst_case_usd(self, bound: Usage) -> Decimal:
         """The most a call can cost whose tokens are no more than these (see `worst_usage`)."""
-        return self.price_for(bound.total_input_tokens).at_worst().cost_usd(bound)
+        return at_worst(self.price_for(bound.total_input_tokens)).cost_usd(bound)
 
     def uncached_usd(self, usage: Usage) -> Decimal:
         """What the same call would have cost without a cache."""
@@ -143,7 +147,6 @@ def token_bound(*texts: str) -> int:
     return sum(map(text_bound, texts)) + FRAME_TOKENS
 
 
-@lru_cache(maxsize=REMEMBERED_TEXTS)
 def text_bound(text: str) -> int:
     """An upper bound on the tokens of a text, without a tokenizer.
 
@@ -151,8 +154,11 @@ def text_bound(text: str) -> int:
     that normalises first (NFKC, say, which turns a single sign of three bytes into eighteen letters) gives every token
     at least one byte of what that makes. The larger of both holds for either.
     """
-    if text.isascii():
-        return len(text)
+    return len(text) if text.isascii() else _wide_bound(text)
+
+
+@lru_cache(maxsize=REMEMBERED_TEXTS)
+def _wide_bound(text: str) -> int:
     plain = len(text.encode("utf-8", "surrogatepass"))
     return max(plain, len(unicodedata.normalize("NFKC", text).encode("utf-8", "surrogatepass")))
 

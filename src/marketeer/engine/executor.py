@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 
 from marketeer.domain.changing import changed
 from marketeer.domain.document import Author, Document, DocumentKind, output_path
@@ -23,7 +24,7 @@ from marketeer.domain.work import WorkItem
 from marketeer.engine.ledger import Bought, Ledger
 from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
-from marketeer.engine.prompts import PromptParts, fit, system_blocks, user_message
+from marketeer.engine.prompts import PromptParts, fit, references_of
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Material, ModelRequest, ModelResponse, Store, Team
 
@@ -160,13 +161,13 @@ class Executor:
         limit: int,
         attempt: int,
     ) -> tuple[Bought, tuple[str, ...]]:
-        parts, cut = fit(gathered.parts, token_limit=model.context_tokens - limit)
+        parts, prompt, cut = fit(gathered.parts, token_limit=model.context_tokens - limit)
         warnings = (*gathered.warnings, *cut)
         request = ModelRequest(
             call_id=f"{item.work_item_id}.{item.claim}.{attempt}",
             model=model,
-            system=system_blocks(parts),
-            user=user_message(parts),
+            system=prompt.system,
+            user=prompt.user,
             max_output_tokens=limit,
             timeout_s=parts.skill.info.timeout_s,
             material=self._material(goal, task, parts),
@@ -252,7 +253,7 @@ class Executor:
             house_rules=self._team.house_rules(),
             context=context.content if context else "",
             skill=skill,
-            references=tuple((ref.name, ref.text) for ref in skill.references),
+            references=references_of(skill),
             learnings=told.text,
             today=self._today(),
             brief=task.brief,
@@ -284,7 +285,7 @@ class Executor:
 
     def _today(self) -> str:
         local = self._clock.now().astimezone(self._zone)
-        return f"{local:%Y-%m-%d} ({local:%A}), time zone {local.tzname()}"
+        return _day_in_words(local.date(), local.tzname())
 
     def _material(self, goal: Goal, task: Task, parts: PromptParts) -> Material | None:
         if not goal.rehearsal:
@@ -327,6 +328,11 @@ class _Sources:
             return
         into[path] = document.content
         self.made_from.append(f"{document.path}@{document.version}")
+
+
+@lru_cache(maxsize=2)
+def _day_in_words(day: date, zone: str | None) -> str:
+    return f"{day:%Y-%m-%d} ({day:%A}), time zone {zone}"
 
 
 def _executed(item: WorkItem, path: str, version: int, warnings: tuple[str, ...]) -> Executed:

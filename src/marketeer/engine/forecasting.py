@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from marketeer.domain.by_identity import by_identity
 from marketeer.domain.contract_template import render_template
 from marketeer.domain.forecast import (
     LONGEST_HISTORY,
@@ -17,6 +18,7 @@ from marketeer.domain.forecast import (
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import TaskCost
 from marketeer.domain.plan import Plan
+from marketeer.domain.skill import Skill
 from marketeer.domain.task import Task
 from marketeer.domain.usage import Tier, token_estimate
 from marketeer.ports import Store, Team
@@ -68,12 +70,17 @@ def _of_reading(team: Team) -> PlanForecast:
     return PlanForecast(by_task={}, phases=(), cost=found.cost, time=found.time)
 
 
+@by_identity
+def _own_tokens(skill: Skill) -> int:
+    own = (skill.body, *(reference.text for reference in skill.references), render_template(skill.contract))
+    return sum(map(token_estimate, own))
+
+
 def _of_task(task: Task, team: Team, read_tokens: int, history: Sequence[TaskCost]) -> TaskForecast:
     skill = team.skill(task.skill)
-    own = (skill.body, *(reference.text for reference in skill.references), render_template(skill.contract))
     model = team.model(skill.info.tier)
     size = TaskSize(
-        input_tokens=read_tokens + sum(token_estimate(part) for part in own),
+        input_tokens=read_tokens + _own_tokens(skill),
         min_words=skill.contract.min_words,
         max_words=skill.contract.max_words,
         max_output_tokens=min(skill.info.max_output_tokens, model.max_output_tokens),

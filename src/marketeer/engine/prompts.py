@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
+from marketeer.domain.by_identity import by_identity
 from marketeer.domain.contract_template import render_template
 from marketeer.domain.skill import Skill
 from marketeer.domain.usage import CacheTime, token_bound
 from marketeer.ports import PromptBlock
 
+# A workspace has one product context, and perhaps one of rehearsals beside it.
+REMEMBERED_BLOCKS = 8
 _TAG = re.compile(r"<(?=\s*/?\s*external-content)", re.IGNORECASE)
 _H2 = re.compile(r"^(?=## )", re.MULTILINE)
 
@@ -47,17 +51,55 @@ def fence(source: str, text: str) -> str:
     return f'<external-content source="{safe_source}">\n{_TAG.sub("&lt;", text)}\n</external-content>'
 
 
-def system_blocks(parts: PromptParts) -> tuple[PromptBlock, ...]:
-    """The first two blocks are byte-identical for every call of the skill in a goal."""
-    context = fence("product context", parts.context) if parts.context else "There is no product context yet."
-    shared = f"{parts.house_rules.strip()}\n\n# Product context\n\n{context}"
-    skill = parts.skill
-    references = "".join(f"\n\n## Reference: {name}\n\n{text.strip()}" for name, text in parts.references)
-    specialist = (
-        f"# Skill: {skill.info.name}\n\n{skill.body.strip()}{references}\n\n"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """As it is sent."""
+
+    system: tuple[PromptBlock, ...]
+    user: str
+
+    @property
+    def bound(self) -> int:
+        """No tokenizer makes more tokens of it."""
+        return token_bound(*(block.text for block in self.system), self.user)
+
+
+def prompt_of(parts: PromptParts) -> Prompt:
+    return Prompt(system=system_blocks(parts), user=user_message(parts))
+
+
+@lru_cache(maxsize=REMEMBERED_BLOCKS)
+def _shared_block(house_rules: str, context: str) -> str:
+    fenced = fence("product context", context) if context else "There is no product context yet."
+    return f"{house_rules.strip()}\n\n# Product context\n\n{fenced}"
+
+
+def _specialist_block(skill: Skill, references: tuple[tuple[str, str], ...]) -> str:
+    told = "".join(f"\n\n## Reference: {name}\n\n{text.strip()}" for name, text in references)
+    return (
+        f"# Skill: {skill.info.name}\n\n{skill.body.strip()}{told}\n\n"
         f"# Output template\n\nAnswer with one Markdown document of exactly this shape.\n\n"
         f"{render_template(skill.contract)}"
     )
+
+
+@by_identity
+def _whole_specialist_block(skill: Skill) -> str:
+    return _specialist_block(skill, references_of(skill))
+
+
+@by_identity
+def references_of(skill: Skill) -> tuple[tuple[str, str], ...]:
+    """Name and text of each."""
+    return tuple((reference.name, reference.text) for reference in skill.references)
+
+
+def system_blocks(parts: PromptParts) -> tuple[PromptBlock, ...]:
+    """The first two blocks are byte-identical for every call of the skill in a goal."""
+    shared = _shared_block(parts.house_rules, parts.context)
+    skill, references = parts.skill, parts.references
+    is_whole = references is references_of(skill)
+    specialist = _whole_specialist_block(skill) if is_whole else _specialist_block(skill, references)
     blocks = [PromptBlock(text=shared, cache=parts.cache), PromptBlock(text=specialist, cache=parts.skill_cache)]
     if parts.learnings:
         blocks.append(PromptBlock(text=f"## Past Learnings\n\n{parts.learnings}"))
@@ -86,11 +128,12 @@ def user_message(parts: PromptParts) -> str:
     return "\n\n".join(chunks)
 
 
-def fit(parts: PromptParts, *, token_limit: int) -> tuple[PromptParts, tuple[str, ...]]:
+def fit(parts: PromptParts, *, token_limit: int) -> tuple[PromptParts, Prompt, tuple[str, ...]]:
     """Make the prompt fit: drop references from the last, then cut upstream outputs, earlier ones and inputs by
-    section, longest first. Each loss is a warning."""
-    if _bound(parts) <= token_limit:
-        return parts, ()
+    section, longest first. Returns what is left, the prompt made of it, and each loss as a warning."""
+    whole = prompt_of(parts)
+    if whole.bound <= token_limit:
+        return parts, whole, ()
     warnings: list[str] = []
     while _bound(parts) > token_limit and parts.references:
         warnings.append(f"reference {parts.references[-1][0]!r} was left out: the prompt would not fit")
@@ -98,11 +141,11 @@ def fit(parts: PromptParts, *, token_limit: int) -> tuple[PromptParts, tuple[str
     for name in ("upstream", "earlier", "inputs"):
         parts, cut = _cut_mapping(parts, name, token_limit)
         warnings += cut
-    return parts, tuple(warnings)
+    return parts, prompt_of(parts), tuple(warnings)
 
 
 def _bound(parts: PromptParts) -> int:
-    return token_bound(*(block.text for block in system_blocks(parts)), user_message(parts))
+    return prompt_of(parts).bound
 
 
 def _cut_mapping(parts: PromptParts, name: str, token_limit: int) -> tuple[PromptParts, list[str]]:

@@ -6,7 +6,6 @@ The cache can be read once the first answer has begun. Calls that start at the s
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,7 +49,7 @@ class Warmth:
     """What this process has written to the cache, by model and exact text."""
 
     clock: Clock
-    _prefixes: dict[bytes, _Prefix] = field(default_factory=dict)
+    _prefixes: dict[tuple[str, str], _Prefix] = field(default_factory=dict)
 
     @asynccontextmanager
     async def turn(self, request: ModelRequest, on_text: OnText | None) -> AsyncIterator[OnText | None]:
@@ -60,8 +59,10 @@ class Warmth:
             yield on_text
             return
         self._drop_cold()
-        key = hashlib.sha256(f"{request.model.model_id}|{block.text}".encode("utf-8", "surrogatepass")).digest()
-        prefix = self._prefixes.setdefault(key, _Prefix())
+        key = (request.model.model_id, block.text)
+        prefix = self._prefixes.get(key)
+        if prefix is None:
+            prefix = self._prefixes[key] = _Prefix()
         until = self.clock.monotonic() + LONGEST_WAIT_S
         while (pending := prefix.pending) is not None and (left_s := until - self.clock.monotonic()) > 0:
             await race(pending.wait(), self.clock.sleep(left_s))
