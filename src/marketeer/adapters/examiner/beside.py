@@ -16,7 +16,6 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-import marketeer
 from marketeer.adapters.examiner.wire import LENGTH, Sender, read_answer
 from marketeer.domain.examination import Exam, Examined, examine
 
@@ -27,7 +26,7 @@ HALF_LIFE_S = 2.0
 # Far beyond any text's exam. Whoever takes longer has been stopped, and would hold up whoever waits for it.
 LIMIT_S = 20.0
 END_LIMIT_S = 2.0
-_ROOT = str(Path(marketeer.__file__).parents[1])
+_ROOT = str(Path(__file__).parents[3])
 _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from marketeer.adapters.examiner.helper import main; main()"
 
 
