@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from marketeer.domain.contradiction import CONTEXT, Contradiction, Topic
 from marketeer.domain.document import Author, Document, DocumentKind
 from marketeer.domain.goal import Category, Goal, GoalStatus, Priority
 from marketeer.domain.learning import Learning, LearningOutcome
@@ -145,3 +146,11 @@ def a_call(reservation: Reservation, usd: str, **fields: Any) -> Call:
         reserved_at=held.reserved_at,
         **(values | fields),
     )
+
+
+def contradiction(*, later: str, earlier: str = CONTEXT, **fields: Any) -> Contradiction:
+    """Of two lengths of a free trial."""
+    usual: dict[str, Any] = {"topic": Topic.TRIAL, "about": "the free trial", "section": "Summary"}
+    usual |= {"earlier_says": "14 days", "earlier_quote": "Start your 14-day free trial."}
+    usual |= {"later_says": "30 days", "later_quote": "Try it free for 30 days."}
+    return Contradiction(later=later, earlier=earlier, **(usual | fields))

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from marketeer.domain.advance import advance
+from marketeer.domain.agreement import compared_tasks, to_do_over
 from marketeer.domain.approval import Decision
 from marketeer.domain.errors import StaleClaim, UsageError
 from marketeer.domain.outcome import (
@@ -19,6 +20,8 @@ from marketeer.domain.outcome import (
     CancelAsked,
     Claimed,
     Decided,
+    Disagreed,
+    DoneOver,
     Failed,
     FailureKind,
     HandedBack,
@@ -35,7 +38,7 @@ from marketeer.domain.outcome import (
 )
 from marketeer.domain.task import TaskStatus
 from marketeer.domain.work import WorkItem, WorkKind
-from tests.support.builders import CRITICAL, MAJOR, MINOR
+from tests.support.builders import CRITICAL, MAJOR, MINOR, contradiction
 from tests.support.laws import check_all
 from tests.support.play import LEASE, Play, ref_of
 
@@ -108,9 +111,17 @@ class Player:
         if item.kind is WorkKind.REVIEW and item.task_id:
             judged = self._judgement()
             return Reviewed(item=ref, findings=judged.findings, waived=(), asked_for=judged.asked_for)
+        if item.kind is WorkKind.REPORT and luck < 0.5 and (contradicting := self._contradicting()):
+            return Disagreed(item=ref, tasks=contradicting)
         if item.kind is WorkKind.EXECUTE and luck < 0.7:
             return self.play.executed(ref, judged=self._judgement())
         return self.play.succeed(item, ref)
+
+    def _contradicting(self) -> tuple[DoneOver, ...]:
+        """Some outputs that contradict what was there before them, in the eyes of whoever compares."""
+        tasks = [task for task in compared_tasks(list(self.play.tasks.values())) if self._random.random() < 0.4]
+        found = [contradiction(later=task.task_id) for task in tasks]
+        return to_do_over(found, list(self.play.tasks.values()))
 
     def _judgement(self) -> Judgement:
         skills = [task.skill for task in self.play.tasks.values()]

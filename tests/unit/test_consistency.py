@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketeer.domain.consistency import CONTEXT as THE_CONTEXT
-from marketeer.domain.consistency import GOAL, Contradiction, Output, contradictions
+from marketeer.domain.consistency import Output, contradictions
+from marketeer.domain.contradiction import CONTEXT as THE_CONTEXT
+from marketeer.domain.contradiction import GOAL, Contradiction
 from tests.support.contradictions import COMPATIBLE, CONTRADICTORY, HARBOUR, cases, planted
 from tests.support.deliverables import CONTEXT, deliverables
 

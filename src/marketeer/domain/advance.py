@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from marketeer.domain import decisions, setbacks, steps
+from marketeer.domain import agreement, decisions, setbacks, steps
 from marketeer.domain.draft import Draft
 from marketeer.domain.follow_up import follow_up
 from marketeer.domain.goal import Goal
@@ -23,6 +23,7 @@ from marketeer.domain.outcome import (
     CancelAsked,
     Claimed,
     Decided,
+    Disagreed,
     DiscardAsked,
     Executed,
     Failed,
@@ -89,6 +90,8 @@ def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one ar
             draft.set_goal(report_path=occurrence.report_path)
             draft.note("report_written", path=occurrence.report_path)
             steps.close_reading(draft, occurrence)
+        case Disagreed():
+            agreement.do_over(draft, occurrence)
         case Failed():
             setbacks.fail(draft, occurrence)
         case OverBudget():

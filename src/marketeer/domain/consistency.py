@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from marketeer.domain.contract_voice import short_name
+from marketeer.domain.contradiction import CONTEXT, GOAL, Contradiction, Topic
 from marketeer.domain.product_context import ProductContext, parse_context
-from marketeer.domain.statement import Found, Stated, Statement, Topic, numbers, stated, stated_plainly
+from marketeer.domain.statement import Found, Stated, Statement, numbers, stated, stated_plainly
 from marketeer.domain.statement_dates import date_in_row, dates
 from marketeer.domain.statement_names import THING, spellings
 from marketeer.domain.statement_prices import price_finder, price_in_row, priced_names
 from marketeer.domain.statement_promises import promise_finder
 
-CONTEXT = "the product context"
-GOAL = "the goal"
 # Between a price a month and one whose period is not said: more than that apart, they are prices of two things.
 _SAME_PERIOD = 5.0
 
@@ -30,28 +29,6 @@ class Output:
 
     name: str
     text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contradiction:
-    """`later` says something else than `earlier`, which is an output's name, CONTEXT or GOAL. `about` is the thing."""
-
-    topic: Topic
-    about: str
-    earlier: str
-    earlier_says: str
-    earlier_quote: str
-    later: str
-    later_says: str
-    later_quote: str
-    section: str = ""
-
-    def line(self) -> str:
-        """One readable line with both quotes."""
-        return (
-            f'{self.about}: {self.later} says {self.later_says} ("{self.later_quote}"), '
-            f'{self.earlier} says {self.earlier_says} ("{self.earlier_quote}")'
-        )
 
 
 def contradictions(

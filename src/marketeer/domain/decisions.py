@@ -114,14 +114,19 @@ def redo(draft: Draft, asked: RedoAsked) -> None:
     _reopen(draft, why=f"redo of {task.task_id}")
     feedback = f"- [from a human] {asked.note}" if asked.note else None
     # A human has asked for it: whether an upstream output does so too no longer matters.
-    _supersede(draft, replace(task, condition=None), feedback)
+    supersede(draft, replace(task, condition=None), feedback)
     while lost := [other for other in draft.tasks.values() if _was_lost_with_another(draft, other)]:
         for other in lost:
-            _supersede(draft, other, None)
+            supersede(draft, other, None)
+    rewire(draft, why=f"{task.task_id} is done over")
+
+
+def rewire(draft: Draft, *, why: str) -> None:
+    """Unstarted tasks wait for the newest pass of what they depend on."""
     for other in list(draft.tasks.values()):
         depends_on = tuple(dict.fromkeys(n for need in other.depends_on for n in _in_place_of(draft, need)))
         if other.status is TaskStatus.PENDING and depends_on != other.depends_on:
-            draft.edit(other, "task_rewired", why=f"{task.task_id} is done over", depends_on=depends_on)
+            draft.edit(other, "task_rewired", why=why, depends_on=depends_on)
 
 
 def discard(draft: Draft, asked: DiscardAsked) -> None:
@@ -182,7 +187,8 @@ def _check_redo(draft: Draft, task: Task) -> None:
         raise UsageError(msg)
 
 
-def _supersede(draft: Draft, task: Task, feedback: str | None) -> str:
+def supersede(draft: Draft, task: Task, feedback: str | None) -> str:
+    """A new task in the place of this one; its id."""
     seq = max(other.seq for other in draft.tasks.values()) + 1
     task_id = f"{draft.goal.token}-{seq:02d}-{task.skill}"
     new = superseding(task, task_id=task_id, seq=seq, feedback=feedback)

@@ -110,6 +110,25 @@ class Reported:
     begins: Change | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoneOver:
+    """A task whose approved output contradicts another, or the product context. `feedback` is for who does it over,
+    `lines` are the contradictions for the journal."""
+
+    task_id: str
+    why: str
+    feedback: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disagreed:
+    """In place of the report: these tasks are done over first."""
+
+    item: ItemRef
+    tasks: tuple[DoneOver, ...]
+
+
 class FailureKind(StrEnum):
     """TRANSIENT counts attempts; OUTAGE (the API is declared down) does not; PERMANENT ends the task."""
 
@@ -224,6 +243,7 @@ Occurrence = (
     | Reviewed
     | BarrierReviewed
     | Reported
+    | Disagreed
     | Failed
     | OverBudget
     | HandedBack
@@ -240,4 +260,4 @@ Occurrence = (
 )
 
 # What a worker's handler may answer with.
-Outcome = Planned | Executed | Reviewed | BarrierReviewed | Reported | Failed | OverBudget | HandedBack
+Outcome = Planned | Executed | Reviewed | BarrierReviewed | Reported | Disagreed | Failed | OverBudget | HandedBack

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 
 from marketeer.domain.contract_units import Form, Unit, units
+from marketeer.domain.contradiction import Topic
 from marketeer.domain.markdown import same
 
 _QUOTE_CHARS = 200
@@ -48,15 +48,6 @@ _COUNTS = re.compile(r"\d|\b(?:days?|weeks?|months?|years?)\b", re.IGNORECASE)
 _END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z\"'(\[$\u20ac\u00a3\d])|\n+")
 _MARKS = re.compile(r"[*_`]+|^\s*(?:[-+>#]+|\d{1,3}[.)])\s+")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
-
-
-class Topic(StrEnum):
-    PRICE = "price"
-    TRIAL = "trial"
-    PROMISE = "promise"
-    OFFER = "offer"
-    DATE = "date"
-    NAME = "name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

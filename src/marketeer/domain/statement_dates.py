@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from marketeer.domain.contract_units import Unit
+from marketeer.domain.contradiction import Topic
 from marketeer.domain.markdown import same
-from marketeer.domain.statement import Found, Topic
+from marketeer.domain.statement import Found
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (

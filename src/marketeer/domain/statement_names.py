@@ -8,9 +8,10 @@ from functools import lru_cache
 
 from marketeer.domain.contract_units import Form, units
 from marketeer.domain.contract_voice import short_name
+from marketeer.domain.contradiction import Topic
 from marketeer.domain.markdown import same
 from marketeer.domain.product_context import ProductContext
-from marketeer.domain.statement import Found, Statement, Topic, shortened
+from marketeer.domain.statement import Found, Statement, shortened
 
 _LEAST_CHARS = 5
 THING = "the product's name"

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from marketeer.domain.contract_units import Unit
+from marketeer.domain.contradiction import Topic
 from marketeer.domain.markdown import key, same
 from marketeer.domain.product_context import ProductContext
-from marketeer.domain.statement import Found, Topic
+from marketeer.domain.statement import Found
 
 _AMOUNT = r"\d{1,3}(?:[, ]\d{3})+(?:\.\d{1,2})?|\d+(?:[.,]\d{1,2})?"
 _CODES = "USD|EUR|GBP|CHF|CAD|AUD"

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from marketeer.domain.contradiction import Topic
 from marketeer.domain.markdown import key, same
-from marketeer.domain.statement import Found, Topic
+from marketeer.domain.statement import Found
 
 _SMALL = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _WORDS = {word: at for at, word in enumerate(_SMALL, start=1)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from marketeer.domain.contradiction import Contradiction
 from marketeer.domain.document import Author, Document, DocumentKind, goal_path
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.outcome import Reported
@@ -48,13 +49,21 @@ class Closing:
 
 
 async def closing_documents(
-    goal: Goal, tasks: Sequence[Task], *, reports: Reports, memory: Memory, clock: Clock, page: str | None = None
+    goal: Goal,
+    tasks: Sequence[Task],
+    *,
+    reports: Reports,
+    memory: Memory,
+    clock: Clock,
+    page: str | None = None,
+    contradictions: Sequence[Contradiction] = (),
 ) -> Sequence[Document]:
-    """The goal's report, then the learnings as they read now. `page` is what a reading has written."""
+    """The goal's report, then the learnings as they read now. `page` is what a reading has written, `contradictions`
+    what its outputs still disagree on."""
     report = Document(
         path=goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal),
         kind=DocumentKind.REPORT,
-        content=await reports.report(goal, tasks, page=page),
+        content=await reports.report(goal, tasks, page=page, contradictions=contradictions),
         author=Author.MACHINE,
         rehearsal=goal.rehearsal,
         created_at=clock.now(),

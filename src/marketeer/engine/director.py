@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from marketeer.domain.contradiction import Contradiction
 from marketeer.domain.document import Author, Document, DocumentKind, goal_path
 from marketeer.domain.forecast import PlanForecast
 from marketeer.domain.goal import Goal
 from marketeer.domain.learning import TEAM
-from marketeer.domain.outcome import BarrierReviewed, ItemRef, Planned, Reported
+from marketeer.domain.outcome import BarrierReviewed, Disagreed, ItemRef, Planned, Reported
 from marketeer.domain.plan import Plan
 from marketeer.domain.planning import build_plan, with_learnings
 from marketeer.domain.product_context import parse_context
@@ -18,6 +19,7 @@ from marketeer.domain.routing import Routing
 from marketeer.domain.skill import DIRECTOR
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.work import WorkItem, WorkKind
+from marketeer.engine.agreement import Agreement
 from marketeer.engine.closing import closing_documents
 from marketeer.engine.forecasting import forecast_of, history_of
 from marketeer.engine.library import Library
@@ -42,7 +44,9 @@ class Director:
         clock: Clock,
         parallel: int,
         readings: Readings,
+        agreement: Agreement,
     ) -> None:
+        self._agreement = agreement
         self._readings = readings
         self._store = store
         self._library = library
@@ -136,11 +140,17 @@ class Director:
             note += f"; failed: {', '.join(lost)}"
         return BarrierReviewed(item=_ref(item), note=note)
 
-    async def report(self, item: WorkItem, goal: Goal, tasks: Sequence[Task]) -> tuple[Reported, Sequence[Document]]:
+    async def report(
+        self, item: WorkItem, goal: Goal, tasks: Sequence[Task]
+    ) -> tuple[Reported | Disagreed, Sequence[Document]]:
+        """The report; or the tasks to do over before there can be one, because their outputs contradict others."""
         await self._look_at_memory(goal)
         pipeline = self._team.find_pipeline(goal.pipeline) if goal.pipeline and not tasks else None
         if pipeline is None or pipeline.reading is None:
-            documents = await self._closing(goal, tasks)
+            compared = await self._agreement.look(goal, tasks)
+            if compared.over:
+                return Disagreed(item=_ref(item), tasks=compared.over), ()
+            documents = await self._closing(goal, tasks, contradictions=compared.found)
             return Reported(item=_ref(item), report_path=documents[0].path), documents
         page = await self._readings.write(item, goal, pipeline.reading, self._most_it_costs)
         documents = await self._closing(goal, tasks, page=page.path)
@@ -153,9 +163,22 @@ class Director:
         )
         return reported, [*page.documents, *documents]
 
-    async def _closing(self, goal: Goal, tasks: Sequence[Task], page: str | None = None) -> Sequence[Document]:
+    async def _closing(
+        self,
+        goal: Goal,
+        tasks: Sequence[Task],
+        *,
+        page: str | None = None,
+        contradictions: Sequence[Contradiction] = (),
+    ) -> Sequence[Document]:
         return await closing_documents(
-            goal, tasks, reports=self._reports, memory=self._memory, clock=self._clock, page=page
+            goal,
+            tasks,
+            reports=self._reports,
+            memory=self._memory,
+            clock=self._clock,
+            page=page,
+            contradictions=contradictions,
         )
 
     async def _most_it_costs(self, goal: Goal) -> Decimal:

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from marketeer.domain.agreement import TO_AGREE
+from marketeer.domain.contradiction import Contradiction
 from marketeer.domain.document import goal_path
 from marketeer.domain.forecast import PlanForecast, TimeRange, grade
 from marketeer.domain.goal import Goal
@@ -44,8 +46,15 @@ class Reports:
             goal_quote=quoted(goal.description), forecast=forecast,
         )  # fmt: skip
 
-    async def report(self, goal: Goal, tasks: Sequence[Task], *, page: str | None = None) -> str:
-        """`page` is what a reading has written in place of deliverables."""
+    async def report(
+        self,
+        goal: Goal,
+        tasks: Sequence[Task],
+        *,
+        page: str | None = None,
+        contradictions: Sequence[Contradiction] = (),
+    ) -> str:
+        """`page` is what a reading has written in place of deliverables, `contradictions` what is left of them."""
         bill = await self._store.goal_bill(goal.goal_id)
         calls = await self._store.calls(goal.goal_id)
         reviews = await self._store.reviews(goal.goal_id)
@@ -64,7 +73,8 @@ class Reports:
             duration=duration_text((self._clock.now() - goal.created_at).total_seconds()),
             made=[self._made(goal, task, bill, reviews) for task in approved],
             refused=[{"task": task} for task in refused],
-            superseded=[task for task in tasks if task.superseded_by],
+            superseded=[{"task": task, "why": _why_over(task, tasks)} for task in tasks if task.superseded_by],
+            contradictions=[one.line() for one in contradictions],
             stale=_stale(tasks),
             assumptions=await self._assumptions(approved, reviews),
             before_you_publish=[*goal.before_you_publish, *ALWAYS_BEFORE_PUBLISHING],
@@ -92,6 +102,14 @@ class Reports:
             waived = [w for r in reviews if r.task_id == task.task_id for w in r.waived]
             lines += [f"{task.skill}: not checked: {reason}" for reason in dict.fromkeys(waived)]
         return lines
+
+
+def _why_over(task: Task, tasks: Sequence[Task]) -> str | None:
+    """Why a task was done over, where that was not somebody's wish."""
+    new = next((other for other in tasks if other.task_id == task.superseded_by), None)
+    if new is None or not new.why.startswith(TO_AGREE) or task.why.startswith(TO_AGREE):
+        return None
+    return new.why
 
 
 def assumptions_in(text: str) -> list[str]:

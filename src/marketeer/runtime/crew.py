@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from marketeer.adapters.rehearsal import RehearsalModel
 from marketeer.domain.pace import Pace
 from marketeer.domain.work import Scope
+from marketeer.engine.agreement import Agreement
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.director import Director
 from marketeer.engine.executor import Executor
@@ -72,6 +73,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         clock=clock,
         parallel=settings.max_parallel_agents,
         readings=Readings(store=store, ledger=ledger, team=office.team, clock=clock, zone=zone_of(settings)),
+        agreement=Agreement(library=library),
     )
     handlers = Handlers(
         progress=office.progress,

@@ -1,0 +1,137 @@
+"""A goal whose outputs contradict each other does the later one over before it is reported, once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from marketeer.domain.agreement import TO_AGREE
+from marketeer.domain.goal import Goal, GoalStatus
+from marketeer.domain.task import Task, TaskStatus
+from marketeer.ports import ModelRequest
+from marketeer.runtime import Office
+from tests.integration.desk import (
+    FAN,
+    LIMIT_S,
+    Clerk,
+    again,
+    an_office,
+    at_work,
+    check_books,
+    finish,
+    good_answer,
+    read,
+    submit,
+)
+
+EARLIER, LATER = "social-content", "copy-editing"
+FORTNIGHT = "Start your 14-day free trial today."
+MONTH = "Try Harbourlog free for 30 days."
+
+
+def saying(sentence: str) -> Callable[[ModelRequest], str]:
+    """A good document with this sentence in its summary."""
+
+    def answer(request: ModelRequest) -> str:
+        return good_answer(request).replace("\n## Summary\n\n", f"\n## Summary\n\n{sentence} ", 1)
+
+    return answer
+
+
+def a_clerk(*later: str, earlier: str = FORTNIGHT) -> Clerk:
+    clerk = Clerk()
+    clerk.says[EARLIER] = [saying(earlier)]
+    clerk.says[LATER] = [saying(sentence) for sentence in later]
+    return clerk
+
+
+async def tasks_of(office: Office, goal: Goal, skill: str) -> list[Task]:
+    return [task for task in await office.store.tasks(goal.goal_id) if task.skill == skill]
+
+
+async def test_the_later_of_two_outputs_is_done_over_with_both_quotations(tmp_path: Path) -> None:
+    clerk = a_clerk(MONTH, FORTNIGHT)
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office, FAN)
+        first, second = await tasks_of(office, goal, LATER)
+        assert (goal.status, goal.pass_number) == (GoalStatus.COMPLETED, 2)
+        assert (first.superseded_by, second.supersedes) == (second.task_id, first.task_id)
+        assert (second.status, second.pass_number) == (TaskStatus.APPROVED, 2)
+        assert len(await tasks_of(office, goal, EARLIER)) == 1
+        asked = clerk.calls(LATER)[1].user
+        assert all(f'"{quote}"' in asked for quote in (MONTH, FORTNIGHT))
+        assert "# Your previous output" in asked
+        report = read(office, goal.report_path)
+        assert f"{first.task_id} was replaced by {second.task_id}, {TO_AGREE}the free trial" in report
+        assert "## Contradictions" not in report
+        told = await office.store.journal(goal_id=goal.goal_id)
+        (entry,) = [entry for entry in told if entry.what == "contradiction_found"]
+        assert (entry.task_id, MONTH in (entry.why or "")) == (first.task_id, True)
+        await check_books(office, goal)
+
+
+async def test_what_still_contradicts_after_that_is_reported_and_not_tried_again(tmp_path: Path) -> None:
+    clerk = a_clerk(MONTH, MONTH)
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office, FAN)
+        assert goal.status is GoalStatus.COMPLETED
+        assert len(await tasks_of(office, goal, LATER)) == 2
+        report = read(office, goal.report_path)
+        assert "## Contradictions" in report
+        assert "30 days" in report.partition("## Contradictions")[2].partition("## ")[0]
+        await check_books(office, goal)
+
+
+async def test_outputs_that_agree_are_reported_at_once(tmp_path: Path) -> None:
+    clerk = a_clerk("Try Harbourlog free for two weeks.")
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office, FAN)
+        assert (goal.status, goal.pass_number) == (GoalStatus.COMPLETED, 1)
+        assert len(clerk.seen) == len(await office.store.tasks(goal.goal_id))
+
+
+async def test_an_output_is_held_against_the_product_context_too(tmp_path: Path) -> None:
+    clerk = a_clerk("The launch is near.", earlier="HarbourLog is there for you.")
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office, FAN)
+        assert len(await tasks_of(office, goal, EARLIER)) == 2
+        assert "the product context says 'Harbourlog'" in clerk.calls(EARLIER)[1].user
+
+
+async def test_a_redo_by_hand_is_compared_again_and_never_sent_back_a_second_time(tmp_path: Path) -> None:
+    clerk = a_clerk(MONTH, FORTNIGHT, MONTH)
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office, FAN)
+        _, second = await tasks_of(office, goal, LATER)
+        await office.redo(second.task_id, note="warmer", by="mira")
+        goal = await again(office, goal)
+        assert goal.status is GoalStatus.COMPLETED
+        assert len(await tasks_of(office, goal, LATER)) == 3
+        assert "## Contradictions" in read(office, goal.report_path)
+
+
+async def test_what_a_human_has_edited_is_left_as_it_is_and_reported(tmp_path: Path) -> None:
+    clerk = a_clerk(FORTNIGHT)
+    clerk.hold("analytics-tracking")
+    async with an_office(tmp_path, clerk) as office:
+        goal = await submit(office, FAN)
+        async with at_work(office, goal) as shift:
+            await clerk.busy_with("analytics-tracking")
+            await approved(office, goal, LATER)
+            shift.interrupt()
+            shift.interrupt()
+        clerk.let_go("analytics-tracking")
+        (task,) = await tasks_of(office, goal, LATER)
+        file = office.workspace.root / (task.output_path or "")
+        file.write_text(file.read_text("utf-8").replace(FORTNIGHT, MONTH), "utf-8")
+        goal = await again(office, goal)
+        assert goal.status is GoalStatus.COMPLETED
+        assert len(await tasks_of(office, goal, LATER)) == 1
+        assert "## Contradictions" in read(office, goal.report_path)
+
+
+async def approved(office: Office, goal: Goal, skill: str) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while any(t.status is not TaskStatus.APPROVED for t in await tasks_of(office, goal, skill)):  # noqa: ASYNC110
+            await asyncio.sleep(0)
