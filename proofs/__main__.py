@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.machine import this_machine
 from marketeer import __version__
-from proofs import bill, interop, kills, many_hands, outage, race, seconds, slots, soak, weather, webhooks
+from proofs import bill, daemons, interop, kills, many_hands, outage, race, seconds, slots, soak, weather, webhooks
 from proofs.figures import Options, Proof
 from proofs.page import Run, section, updated
 from tests.e2e.harness import SEED
@@ -30,6 +30,7 @@ PROOFS: dict[str, Callable[[Options], Proof]] = {
     "bill": bill.run,
     "webhooks": webhooks.run,
     "redis": many_hands.run,
+    "daemons": daemons.run_proof,
     "interop": interop.run_proof,
     "soak": soak.run,
     "slots": slots.run,

@@ -50,11 +50,11 @@ class Crew:
         assert process.poll() is None, (self.folder / f"{process.pid}.log").read_text()
         return process
 
-    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+    def spawn(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         log = self.folder / "output.log"
         with log.open("a") as out:
             process = subprocess.Popen(
-                command(*arguments), cwd=self.folder, env=self.env, stdout=out, stderr=out, text=True
+                command(*arguments), cwd=self.folder, env=self.env | variables, stdout=out, stderr=out, text=True
             )
         self.processes.append(process)
         return process

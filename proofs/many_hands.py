@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -188,20 +190,36 @@ def _is_taken(crew: Crew, item: str, claim: int) -> bool:
 
 
 def run(options: Options) -> Proof:
-    survived = []
-    for number, outage in enumerate(outages(options.seed)):
-        with TemporaryDirectory(prefix="outage-", dir=options.folder) as folder:
-            try:
-                survived.append(survive(outage, Path(folder)))
-            except BaseException as exc:
-                exc.add_note(f"outage {number}: {outage}")
-                raise
-        print(f"\r{number + 1} outages ", end="", flush=True)
+    survived = _all(list(outages(options.seed)), options)
     with TemporaryDirectory(prefix="deaths-", dir=options.folder) as folder:
         deaths = die(Path(folder), goals=GOALS, deaths=DEATHS, every_s=DEATH_EVERY_S, seed=options.seed)
     with TemporaryDirectory(prefix="sleep-", dir=options.folder) as folder:
         late = sleep_through(Path(folder), lease_s=LEASE_S)
     return proof(survived, deaths, late)
+
+
+def _all(todo: Sequence[Outage], options: Options) -> list[Survived]:
+    """Side by side: most of the time they wait for Redis to come back."""
+    done: list[Survived] = []
+
+    def one(outage: Outage) -> None:
+        with TemporaryDirectory(prefix="outage-", dir=options.folder) as folder:
+            try:
+                done.append(survive(outage, Path(folder)))
+            except BaseException as exc:
+                exc.add_note(f"{outage}")
+                raise
+        print(f"\r{len(done)} outages ", end="", file=sys.stderr, flush=True)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        pending = [pool.submit(one, outage) for outage in todo]
+        try:
+            for each in pending:
+                each.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return done
 
 
 def proof(survived: Sequence[Survived], deaths: Deaths, late: int) -> Proof:

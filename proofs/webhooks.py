@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from marketeer.testing.doomed import Point
 from proofs.figures import Figure, Options, Proof
+from proofs.senders import AGAIN_S, LIMIT_S, Senders, Sent, answers, check_events, free_port
 from tests.e2e.harness import environment
-from tests.support.web import TOKEN, read_answer, request
+from tests.support.web import TOKEN
 
 EVENTS = 5_000
 SENDERS = 16
 KILLS = 60
-LIMIT_S = 120.0
-AGAIN_S = 0.05
 COMMITS = 40
 LIFE_S = 3.0
-# Every third event is below what the mapping asks for, and starts nothing.
-TRIGGERS = (25, 60, 5)
 MAPPINGS = "mappings:\n  - {id: traffic-drop, cooldown: 0s}\n"
 
 
@@ -41,14 +35,6 @@ class Size:
     events: int = EVENTS
     kills: int = KILLS
     senders: int = SENDERS
-
-
-@dataclass(slots=True, kw_only=True)
-class Sent:
-    """What became of one event for whoever sent it."""
-
-    answers: Counter[int] = field(default_factory=Counter)
-    unanswered: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,8 +55,8 @@ async def storm(size: Size, seed: int, folder: Path) -> Outcome:
     (team / "events.yaml").write_text(MAPPINGS)
     story = _Story(size, random.Random(seed), folder)  # noqa: S311 - moments to die at, no secrets
     await story.tell()
-    goals = check(folder / "workspace" / "marketeer.db", story.sent)
-    return Outcome(sent=story.sent, killed_at=story.killed_at, goals=goals)
+    goals = check(folder / "workspace" / "marketeer.db", story.senders.sent)
+    return Outcome(sent=story.senders.sent, killed_at=story.killed_at, goals=goals)
 
 
 class _Story:
@@ -78,11 +64,11 @@ class _Story:
         self._size = size
         self._chance = chance
         self._folder = folder
-        self._port = _free_port()
+        self._port = free_port()
         self._waiting: Iterator[int] = iter(range(size.events))
         self._over = asyncio.Event()
         self._died = asyncio.Condition()
-        self.sent: dict[str, Sent] = {}
+        self.senders = Senders(lambda: self._port, chance)
         self.killed_at: Counter[str] = Counter()
 
     async def tell(self) -> None:
@@ -139,9 +125,8 @@ class _Story:
         )
 
     async def _until_up(self, process: subprocess.Popen[bytes]) -> None:
-        look = request("GET", "/health")
         async with asyncio.timeout(LIMIT_S):
-            while process.poll() is None and await self._ask(look) == 0:  # noqa: ASYNC110 - another process
+            while process.poll() is None and not await answers(self._port):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(AGAIN_S)
 
     async def _until_all_is_decided(self) -> None:
@@ -160,56 +145,22 @@ class _Story:
         for number in self._waiting:
             async with self._died:
                 await self._died.wait_for(lambda: number < self._may_be_sent())  # noqa: B023 - asked at once
-            event_id = f"event-{number}"
-            sent = self.sent[event_id] = Sent()
-            copies = self._chance.choice((1, 1, 2, 3))
-            body = json.dumps(_event(event_id, TRIGGERS[number % len(TRIGGERS)])).encode()
-            await asyncio.gather(*(self._send(body, sent) for _ in range(copies)))
+            await self.senders.send(number)
 
     def _may_be_sent(self) -> int:
         """Each life has its share of the events, so that none is over before anything came to it."""
         lives = self.killed_at.total() + 1
         return self._size.events * lives // (self._size.kills + 1)
 
-    async def _send(self, body: bytes, sent: Sent) -> None:
-        """Again and again until it is answered, as every sender of webhooks does."""
-        data = request("POST", "/webhook", headers={"Content-Type": "application/json"}, body=body)
-        async with asyncio.timeout(LIMIT_S):
-            while (status := await self._ask(data)) not in (200, 202):
-                assert status in (0, 503), f"answered {status}"
-                sent.unanswered += 1
-                await asyncio.sleep(AGAIN_S)
-        sent.answers[status] += 1
-
-    async def _ask(self, data: bytes) -> int:
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        except OSError:
-            return 0
-        try:
-            writer.write(data)
-            return (await read_answer(reader)).status
-        finally:
-            writer.transport.abort()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
 
 def check(database: Path, sent: dict[str, Sent]) -> int:
     """How many goals there are. Raises AssertionError."""
     with closing(sqlite3.connect(database)) as connection:
-        kept = Counter(row[0] for row in connection.execute("SELECT event_id FROM events WHERE decided_at IS NOT NULL"))
-        started = connection.execute("SELECT e.event_id FROM event_goals e JOIN goals g USING (goal_id)").fetchall()
+        started = check_events(connection, sent)
         goals = connection.execute("SELECT count(*) FROM goals").fetchone()[0]
         planned = connection.execute("SELECT count(*) FROM work_items WHERE kind = 'plan'").fetchone()[0]
-    assert kept == Counter(dict.fromkeys(sent, 1)), "an event that was answered is not there, or is there twice"
-    assert Counter(row[0] for row in started) == Counter(
-        event_id for number, event_id in enumerate(sorted(sent, key=_number)) if TRIGGERS[number % len(TRIGGERS)] > 20
-    ), "an event has not taken effect once"
-    assert goals == planned == len(started), "a goal without its plan, or one that no event has started"
-    firsts = [event_id for event_id, one in sent.items() if one.answers[202] > 1]
-    assert not firsts, f"answered as new more than once: {firsts}"
-    return int(goals)
+    assert goals == planned == started, "a goal without its plan, or one that no event has started"
+    return started
 
 
 def proof(outcome: Outcome) -> Proof:
@@ -230,24 +181,3 @@ def proof(outcome: Outcome) -> Proof:
             *(Figure(f"kills at {at.replace('-', ' ')}", f"{n:,}") for at, n in sorted(outcome.killed_at.items())),
         ),
     )
-
-
-def _event(event_id: str, drop: int) -> dict[str, Any]:
-    data = {"percentageDrop": drop}
-    return {
-        "id": event_id,
-        "type": "traffic_drop",
-        "timestamp": "2026-11-22T18:00:00Z",
-        "source": "prover",
-        "data": data,
-    }
-
-
-def _number(event_id: str) -> int:
-    return int(event_id.rpartition("-")[2])
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

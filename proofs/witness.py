@@ -90,7 +90,9 @@ def _digest(text: str) -> str:
 def _check_documents(workspace: Path, ledger: Ledger) -> None:
     """One document for each execution, one report for each goal, and files that are the versions they stand for."""
     tasks = {task["task_id"]: task for task in ledger.tasks}
-    made = Counter((d["task_id"], d["generation"]) for d in ledger.documents if d["kind"] in ("output", "context"))
+    # A person's own have no task.
+    tasked = [d for d in ledger.documents if d["kind"] in ("output", "context") and d["task_id"] is not None]
+    made = Counter((d["task_id"], d["generation"]) for d in tasked)
     wanted = {(task_id, g) for task_id, task in tasks.items() for g in range(1, task["generation"] + 1)}
     assert made == Counter(wanted), "an output was stored twice, or not at all"
     reports = Counter(d["goal_id"] for d in ledger.documents if d["path"].endswith("/report.md"))

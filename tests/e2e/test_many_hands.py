@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from marketeer.testing import RedisServer
+from proofs import daemons
 from proofs.crew import a_crew
 from proofs.many_hands import Loss, Outage, die, sleep_through, survive
 from tests.e2e.conftest import Cli
@@ -36,6 +37,15 @@ def test_steps_of_a_killed_worker_are_done_by_another_exactly_once(tmp_path: Pat
 
 def test_what_a_sleeping_worker_brings_too_late_is_booked_and_changes_nothing(tmp_path: Path) -> None:
     assert sleep_through(tmp_path, lease_s=float(LEASE_S)) == 1
+
+
+async def test_daemons_side_by_side_answer_slots_and_webhooks_once_and_do_each_goal_once_though_one_is_killed(
+    tmp_path: Path,
+) -> None:
+    size = daemons.Size(daemons=2, slots=4, events=8, senders=4, kills=1, life_s=(0.5, 1.0), lease_s=float(LEASE_S))
+    outcome = await daemons.watch(size, SEED, tmp_path)
+    assert (outcome.kills, len(outcome.sent)) == (1, 8)
+    assert daemons.proof(outcome).figures
 
 
 def test_start_works_beside_workers_and_they_are_listed_until_they_leave(tmp_path: Path) -> None:
