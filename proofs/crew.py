@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sqlite3
@@ -12,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from marketeer.domain.submission import Submission
+from marketeer.runtime import open_office
+from marketeer.settings import load_settings
 from marketeer.testing import RedisServer
 from tests.e2e.harness import command, environment, run, wait_until
 from tests.integration.desk import add_small_plans
@@ -63,6 +67,15 @@ class Crew:
         """A goal for whoever works here; its id."""
         done = run("start", *(asked or (GOAL,)), "--rehearse", "--detach", "--json", cwd=self.folder, env=self.env)
         return str(json.loads(done.stdout)["goal_id"])
+
+    def submit_all(self, pipelines: Sequence[str]) -> None:
+        """A rehearsal of each for whoever works here, all in a moment."""
+        asyncio.run(self._submit_all(pipelines))
+
+    async def _submit_all(self, pipelines: Sequence[str]) -> None:
+        async with open_office(load_settings(workspace_dir=self.workspace)) as office:
+            for name in pipelines:
+                await office.submit(Submission(description=GOAL, rehearsal=True, pipeline=name))
 
     def rows(self, sql: str, *values: Any) -> Sequence[tuple[Any, ...]]:
         """Read without the product; nothing while there is no database."""

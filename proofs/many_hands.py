@@ -22,8 +22,8 @@ WORKERS = 2
 KILLED, WIPED, EMPTIED = 20, 10, 10
 LEASE_S = 10.0
 DEATHS, DEATH_EVERY_S, TEAM, STEP_S = 20, 2.0, 4, 1.0
-# Of 7 to 9 tasks each.
-GOALS = 8
+# Of 4 to 6 tasks each: with fewer all would be done before the last of the team is killed.
+GOALS = 16
 PIPELINES = ("Content Production", "Page Launch", "Competitive Response", "Conversion Sprint")
 
 
@@ -105,9 +105,9 @@ def die(folder: Path, *, goals: int, deaths: int, every_s: float, seed: int, lea
     """One of the team is killed again and again, and another hired. Raises AssertionError as `survive` does."""
     chance = random.Random(seed)  # noqa: S311 - who dies, no secret
     with a_crew(folder, latency_s=STEP_S, settings={"MARKETEER_LEASE_S": str(lease_s)}) as crew:
-        team = [crew.hire() for _ in range(TEAM)]
-        for number in range(goals):
-            crew.submit("--pipeline", PIPELINES[number % len(PIPELINES)])
+        crew.submit_all([PIPELINES[number % len(PIPELINES)] for number in range(goals)])
+        team = [crew.spawn("worker", "--concurrency", "1") for _ in range(TEAM)]
+        wait_until(lambda: len(crew.rows("SELECT 1 FROM work_items WHERE state = 'claimed'")) > 1, seconds=LIMIT_S)
         watch = _Takeovers(crew)
         for _ in range(deaths):
             watch.look_for(every_s)
@@ -116,7 +116,7 @@ def die(folder: Path, *, goals: int, deaths: int, every_s: float, seed: int, lea
             victim.kill()
             victim.wait()
             watch.mourn(victim.pid)
-            team.append(crew.spawn("worker", "--concurrency", "2"))
+            team.append(crew.spawn("worker", "--concurrency", "1"))
         watch.look_until_done()
         # What the dead had reserved is booked when they have been silent for long enough.
         wait_until(lambda: not crew.rows("SELECT 1 FROM reservations"), seconds=LIMIT_S)

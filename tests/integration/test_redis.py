@@ -44,6 +44,20 @@ async def a_queue(server: RedisServer) -> AsyncIterator[tuple[BullmqQueue, list[
     await link.close()
 
 
+async def refusal(address: str) -> str:
+    """What a process says that begins now."""
+    link = RedisLink(address, SystemClock())
+    try:
+        async with asyncio.timeout(30):
+            await link.open()
+            await link.enter("test", uuid4().hex)
+    except ConfigurationError as exc:
+        return str(exc)
+    finally:
+        await link.close()
+    pytest.fail("it was not refused")
+
+
 async def test_an_outage_is_told_once_and_what_is_put_again_afterwards_arrives_the_most_urgent_first(
     server: RedisServer,
 ) -> None:
@@ -82,6 +96,94 @@ async def test_a_redis_that_hangs_holds_nobody_up_for_long(server: RedisServer) 
         assert told
         server.go_on()
         await wait_until(lambda: told[-1] is None, timeout_s=30)
+
+
+async def test_a_redis_that_hangs_is_noticed_by_who_only_waits_and_refused_by_who_begins(server: RedisServer) -> None:
+    async with a_queue(server) as (queue, told):
+        waiting = asyncio.create_task(queue.get())
+        server.hang()
+        await wait_until(lambda: bool(told), timeout_s=30)
+        assert "no answer in time" in (told[0] or "")
+        assert "does not answer (no answer in time)" in await refusal(server.url)
+        server.go_on()
+        await wait_until(lambda: told[-1] is None, timeout_s=30)
+        await queue.put([("a", 1)])
+        async with asyncio.timeout(30):
+            assert await waiting == "a"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend", "told_words", "refused_words"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"), "its memory is full", "maxmemory"),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE"), "read-only replica", "read-only replica"),
+        (("ACL", "SETUSER", "default", "-@write"), ("ACL", "SETUSER", "default", "+@write"), "do too little", "'set'"),
+    ],
+    ids=["full", "replica", "not-allowed"],
+)
+async def test_a_redis_that_takes_nothing_is_told_of_once_in_plain_words_and_all_flows_when_it_does_again(
+    server: RedisServer, spoil: tuple[str, ...], mend: tuple[str, ...], told_words: str, refused_words: str
+) -> None:
+    async with a_queue(server) as (queue, told):
+        await queue.put([("held", 1)])
+        async with asyncio.timeout(30):
+            assert await queue.get() == "held"
+        assert server.command(*spoil) == b"+OK\r\n"
+        await queue.done("held")
+        await wait_until(lambda: bool(told), timeout_s=30)
+        assert told_words in (told[0] or "")
+        await queue.put([("a", 1)])
+        said = await refusal(server.url)
+        assert refused_words in said
+        assert "start it" not in said
+        assert server.command(*mend) == b"+OK\r\n"
+        await wait_until(lambda: told[-1] is None, timeout_s=30)
+        assert len(told) == 2
+        await queue.put([("a", 1)])
+        async with asyncio.timeout(30):
+            assert await queue.get() == "a"
+
+
+async def test_a_password_that_is_changed_in_flight_is_what_is_told_and_nothing_is_lost() -> None:
+    with RedisServer(password="old") as server:
+        async with a_queue(server) as (queue, told):
+            await queue.put([("a", 1)])
+            server.command("CONFIG", "SET", "requirepass", "new")
+            server.password = "new"
+            server.command("CLIENT", "KILL", "TYPE", "normal")
+            await wait_until(lambda: bool(told), timeout_s=30)
+            assert "refuses the user or the password" in (told[0] or "")
+            server.command("CONFIG", "SET", "requirepass", "old")
+            await wait_until(lambda: told[-1] is None, timeout_s=30)
+            async with asyncio.timeout(30):
+                assert await queue.get() == "a"
+            server.password = "old"
+
+
+async def test_connections_that_are_cut_while_redis_is_well_are_no_outage(server: RedisServer) -> None:
+    async with a_queue(server) as (queue, told):
+        waiting = asyncio.create_task(queue.get())
+        await wait_until(lambda: b"bzpopmin" in server.command("CLIENT", "LIST"))
+        server.command("CLIENT", "KILL", "TYPE", "normal")
+        await wait_until(lambda: told == [None], timeout_s=30)
+        await queue.put([("a", 1)])
+        async with asyncio.timeout(30):
+            assert await waiting == "a"
+        assert told == [None]
+
+
+async def test_two_workspaces_on_one_redis_never_see_each_others_work(redis_server: RedisServer) -> None:
+    async with a_queue(redis_server) as (first, _), a_queue(redis_server) as (second, _):
+        waiting = asyncio.create_task(first.get())
+        await second.put([("same", 1), ("of-the-second", 1)])
+        await first.put([("same", 0)])
+        async with asyncio.timeout(30):
+            assert await waiting == "same"
+            assert [await second.get(), await second.get()] == ["same", "of-the-second"]
+        more = asyncio.create_task(first.get())
+        await first.put([("of-the-first", 3)])
+        async with asyncio.timeout(30):
+            assert await more == "of-the-first"
 
 
 async def test_what_was_fetched_and_never_taken_is_there_for_others_at_once(redis_server: RedisServer) -> None:
@@ -137,6 +239,24 @@ async def test_a_user_who_is_limited_to_our_keys_can_work_and_one_limited_to_oth
     with pytest.raises(ConfigurationError, match="too little"):
         await other.enter("marketeer", "abc")
     await other.close()
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ("~test:*", "+@all"),
+        ("~test:*", "&test:*", "+@all", "-@scripting"),
+        ("~test:*", "&test:*", "+@read", "+@pubsub", "+@connection", "+@scripting"),
+    ],
+    ids=["no-channels", "no-scripts", "no-writing"],
+)
+async def test_a_user_who_may_do_less_than_work_needs_is_refused_at_the_start(
+    server: RedisServer, rules: tuple[str, ...]
+) -> None:
+    server.command("ACL", "SETUSER", "bound", "on", ">pass", "resetchannels", *rules)
+    said = await refusal(f"redis://bound:pass@127.0.0.1:{server.port}/0")
+    assert "lets this user do too little" in said
+    assert "docs/many-hands.md" in said
 
 
 async def test_a_commit_elsewhere_rings_here_at_once_while_nobody_looks_at_the_database(

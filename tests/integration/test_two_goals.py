@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from marketeer.domain.approval import ApprovalStatus, Decision
 from marketeer.domain.goal import Goal, GoalStatus
-from marketeer.domain.task import TaskStatus
+from marketeer.domain.task import Task, TaskStatus
 from marketeer.runtime import Office
 from tests.integration.desk import (
     FAN,
     FOUNDATION,
     FUNNEL,
     GATED,
+    LIMIT_S,
     SOLO,
     Clerk,
     again,
@@ -65,6 +67,33 @@ async def test_the_second_goal_waits_for_the_firsts_product_context_and_reads_it
         for goal in (first, second):
             assert (await office.store.goal(goal.goal_id)).status is GoalStatus.COMPLETED
             await check_books(office, goal)
+
+
+@pytest.mark.parametrize("before_it_looks", [True, False])
+async def test_a_goal_planned_in_the_moment_in_which_the_firsts_context_is_done_reads_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before_it_looks: bool
+) -> None:
+    clerk = Clerk()
+    clerk.hold(FOUNDATION)
+    async with an_office(tmp_path, clerk, context=None) as office:
+        first = await submit(office, SOLO)
+        look = office.store.foundation_task
+
+        async def looks_as_it_ends(*, rehearsal: bool) -> Task | None:
+            found = None if before_it_looks else await look(rehearsal=rehearsal)
+            clerk.let_go(FOUNDATION)
+            async with asyncio.timeout(LIMIT_S):
+                while (await statuses(office, first))[FOUNDATION] != "approved":  # noqa: ASYNC110 - seen from outside
+                    await asyncio.sleep(0)
+            return await look(rehearsal=rehearsal) if before_it_looks else found
+
+        async with at_work(office):
+            await clerk.busy_with(FOUNDATION)
+            monkeypatch.setattr(office.store, "foundation_task", looks_as_it_ends)
+            second = await submit(office, FAN)
+        assert (await office.store.goal(second.goal_id)).status is GoalStatus.COMPLETED
+        assert FOUNDATION not in await statuses(office, second)
+        assert [seen.skill for seen in clerk.seen].count(FOUNDATION) == 1
 
 
 async def test_working_on_the_second_goal_alone_does_of_the_first_only_what_it_needs(tmp_path: Path) -> None:

@@ -60,11 +60,10 @@ class Director:
     async def make_plan(self, goal: Goal) -> Plan:
         """The plan, without a model: the same goal and workspace give the same plan. Raises UsageError for an unknown
         pipeline."""
+        # In this order: a task that ends between the two looks has left its context.
+        foundation = await self._store.foundation_task(rehearsal=goal.rehearsal)
         context = await self._library.product_context(rehearsal=goal.rehearsal)
         facts = parse_context(context.content if context else "")
-        foundation = None
-        if context is None:
-            foundation = await self._store.foundation_task(rehearsal=goal.rehearsal)
         pipeline = self._team.find_pipeline(goal.pipeline) if goal.pipeline else None
 
         plan = build_plan(
@@ -75,7 +74,7 @@ class Director:
             pipeline=pipeline,
             pipelines=self._team.pipelines(),
             rivals=facts.rivals,
-            foundation=foundation,
+            foundation=foundation if context is None else None,
             context_known=context is not None,
         )
         # What was learned depends on the category.

@@ -12,6 +12,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from redis.asyncio.client import PubSub
+from redis.exceptions import ResponseError
 
 from marketeer.adapters.bullmq_queue.link import LONGEST_WAIT_S, TROUBLE, RedisLink, not_cancelled
 from marketeer.domain.errors import StoreUnavailable
@@ -20,6 +21,8 @@ from marketeer.ports import Clock, Doorbell
 # A burst of commits is one message.
 BUNDLE_S = 0.02
 STORE_AGAIN_S = 1.0
+# What was refused says nothing of the connection, and the store's own doorbell rings as well, only later.
+REFUSED_S = 5.0
 
 
 class StoreDoorbell(Doorbell, Protocol):
@@ -39,7 +42,7 @@ class RedisDoorbell:
         self._inner = inner
         self._link = link
         self._clock = clock
-        self._channel = link.key("bell")
+        self._channel = link.bell
         self._me = uuid4().hex
         self._to_tell = asyncio.Event()
 
@@ -75,6 +78,8 @@ class RedisDoorbell:
             if self._link.is_up:
                 try:
                     await self._link.brisk.publish(self._channel, self._me)
+                except ResponseError:
+                    await self._clock.sleep(REFUSED_S)
                 except TROUBLE as exc:
                     self._link.failed(exc)
             await self._clock.sleep(BUNDLE_S)
@@ -86,6 +91,8 @@ class RedisDoorbell:
                 async with self._link.patient.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(self._channel)
                     await self._hear(channel)
+            except ResponseError:
+                await self._clock.sleep(REFUSED_S)
             except TROUBLE as exc:
                 self._link.failed(exc)
                 await self._clock.sleep(0.1)

@@ -8,7 +8,8 @@ one for the waiting.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -20,6 +21,7 @@ from redis.exceptions import (
     BusyLoadingError,
     InvalidResponse,
     NoPermissionError,
+    OutOfMemoryError,
     ReadOnlyError,
     RedisError,
 )
@@ -40,14 +42,28 @@ LONGEST_WAIT_S = 5
 # What a lost, hung or refusing Redis comes to.
 TROUBLE = (RedisError, OSError, TimeoutError)
 
+_LOST = "connection lost"
 _CAUSES = {
     "Connect call failed": "connection refused",
     "Multiple exceptions": "connection refused",
     "Error -": "no such host",
-    "closed by server": "connection lost",
-    "Connection reset": "connection lost",
-    "Error while reading": "connection lost",
+    "closed by server": _LOST,
+    "Connection reset": _LOST,
+    "Error while reading": _LOST,
+    "no permissions": "it lets this user do too little",
 }
+_REFUSALS: Mapping[type[BaseException], str] = {
+    AuthenticationError: "it refuses the user or the password",
+    AuthorizationError: "it refuses the user or the password",
+    NoPermissionError: "it lets this user do too little",
+    OutOfMemoryError: "its memory is full",
+    ReadOnlyError: "it is a read-only replica",
+    TimeoutError: "no answer in time",
+    RedisTimeoutError: "no answer in time",
+}
+
+# A script, as all that puts and takes jobs are: a user who may not run one is of no use.
+_LEAVE_MARK = "return redis.call('SET', KEYS[1], 'here', 'GET')"
 
 
 class RedisLink:
@@ -65,6 +81,8 @@ class RedisLink:
         self._clock = clock
         self._up = asyncio.Event()
         self._up.set()
+        self._told = False
+        self._to_look = asyncio.Event()
 
     @property
     def is_up(self) -> bool:
@@ -87,12 +105,27 @@ class RedisLink:
         ConfigurationError when this user may not write there."""
         self.prefix, self.name = prefix, name
         try:
-            await self._leave_mark()
+            await self._try_out()
         except TROUBLE as exc:
             raise ConfigurationError(self._complaint(exc)) from exc
 
+    async def _try_out(self) -> None:
+        """Everything that a user may be kept from, as it is done later."""
+        await self.brisk.set(self.key("mark"), "here")
+        await self.brisk.script_exists("of-nothing")
+        await self._leave_mark()
+        await self.brisk.zrange(self.key("nothing"), 0, 0)
+        await self.brisk.publish(self.bell, "")
+        async with self.brisk.pubsub() as channel:
+            await channel.subscribe(self.bell)
+
     def key(self, what: str) -> str:
         return f"{self.prefix}:{self.name}:{what}"
+
+    @property
+    def bell(self) -> str:
+        """The channel of the doorbell."""
+        return self.key("bell")
 
     async def close(self) -> None:
         for client in (self.brisk, self.patient):
@@ -102,21 +135,41 @@ class RedisLink:
                 continue
 
     def failed(self, trouble: BaseException) -> None:
-        """Whoever met an error says so: it is out of reach until it answers again."""
+        """Whoever met an error says so: it is out of reach until it answers again. A connection may be lost though
+        Redis is well, so of that nothing is told before the next look, which comes at once."""
         if self.is_up:
             self._up.clear()
+            self._to_look.set()
+            if _cause(trouble) != _LOST:
+                self._tell_trouble(trouble)
+
+    def _tell_trouble(self, trouble: BaseException) -> None:
+        if not self._told:
+            self._told = True
             self._tell(f"Redis at {self.where}: {_cause(trouble)}")
 
     async def run(self) -> None:
         """Look whether it answers, and whether it still knows us, until cancelled."""
         while not_cancelled():
-            await self._clock.sleep(LOOK_EVERY_S if self.is_up else LOOK_WHILE_DOWN_S)
+            await self._until_next_look()
             try:
                 if not self.is_up:
                     await self._drop_connections()
                 await self._look()
             except TROUBLE as exc:
+                was_up = self.is_up
                 self.failed(exc)
+                if not was_up:
+                    self._tell_trouble(exc)
+
+    async def _until_next_look(self) -> None:
+        if self.is_up:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._to_look.wait()
+        elif self._told:
+            await self._clock.sleep(LOOK_WHILE_DOWN_S)
+        self._to_look.clear()
 
     async def _drop_connections(self) -> None:
         """Each that was open when Redis went would fail once more when it is back, and look like another outage."""
@@ -127,13 +180,14 @@ class RedisLink:
         known = await self._leave_mark()
         if not (known and self.is_up):
             # Back, or emptied: what was on the queue may be gone.
+            self._told = False
             self._up.set()
             self._tell(None)
 
     async def _leave_mark(self) -> bool:
         """A key of ours: it is missing when Redis was emptied, and a Redis that does not take it is of no use. Returns
         whether it was there."""
-        return await self.brisk.set(self.key("mark"), "here", get=True) is not None
+        return await self.brisk.eval(_LEAVE_MARK, 1, self.key("mark")) is not None
 
     def _tell(self, trouble: str | None) -> None:
         if self.on_turn is not None:
@@ -145,7 +199,9 @@ class RedisLink:
             case AuthenticationError() | AuthorizationError():
                 return f"Redis at {self.where} refuses the user or the password: mend REDIS_PASSWORD, or {embedded}"
             case NoPermissionError():
-                return f"Redis at {self.where} lets this user do too little ({exc}): see docs/operations.md"
+                return f"Redis at {self.where} lets this user do too little ({exc}): see docs/many-hands.md"
+            case OutOfMemoryError():
+                return f"Redis at {self.where} has its memory full: give it more (maxmemory), or {embedded}"
             case ReadOnlyError():
                 return f"Redis at {self.where} is a read-only replica: name its master, or {embedded}"
             case BusyLoadingError():
@@ -187,7 +243,8 @@ def _where(address: str) -> str:
 
 def _cause(exc: BaseException) -> str:
     """In few words: redis-py's own message names host and port once more, and asyncio's lists every address."""
-    if isinstance(exc, (TimeoutError, RedisTimeoutError)):
-        return "no answer in time"
+    for kind, words in _REFUSALS.items():
+        if isinstance(exc, kind):
+            return words
     text = str(exc)
     return next((words for part, words in _CAUSES.items() if part in text), text or type(exc).__name__)
