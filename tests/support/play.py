@@ -68,7 +68,7 @@ class Play:
             tasks=tuple(sorted(self.tasks.values(), key=lambda task: task.seq)),
             external=tuple(self.external[name] for name in sorted(wanted) if name in self.external),
             items=tuple(i for i in self.items.values() if i.state.is_open or i.task_id is None),
-            approvals=tuple(a for a in self.approvals.values() if a.status is ApprovalStatus.OPEN),
+            approvals=tuple(a for a in self.approvals.values() if a.is_open or a.may_be_asked_again),
             approvals_made=len(self.approvals),
         )
 

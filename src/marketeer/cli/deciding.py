@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 import typer
 
 from marketeer.cli import output
 from marketeer.cli.common import (
+    LAST,
     Call,
     GoalArgument,
     JsonOption,
@@ -30,6 +31,14 @@ from marketeer.runtime import Office, open_office, open_reader
 ApprovalArgument = Annotated[
     str, typer.Argument(metavar="ID", help="A question's id, or its beginning; `marketeer approvals` lists them.")
 ]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="TASK",
+        help="Answer for this task alone: its skill, id or number; ID may then be the goal's. May be repeated.",
+    ),
+]
 MaybeGoal = Annotated[
     str | None,
     typer.Argument(metavar="[GOAL]", help="A goal's id, its beginning or its last part; `last` is the newest."),
@@ -43,10 +52,23 @@ TaskArgument = Annotated[
 
 
 def approve(
-    approval: ApprovalArgument, note: NoteOption = None, workspace: WorkspaceOption = None, as_json: JsonOption = False
+    approval: ApprovalArgument,
+    note: NoteOption = None,
+    edited: Annotated[
+        bool, typer.Option("--edited", help="What is approved is the output's file as you have changed it.")
+    ] = False,
+    only: OnlyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Answer a question with yes."""
-    return _decide(called(workspace, as_json=as_json), approval, Decision.APPROVE, note)
+    call = called(workspace, as_json=as_json)
+    if only:
+        if edited:
+            msg = "--edited is about one output and --only about parts of a goal; give one of them"
+            raise UsageError(msg)
+        return _decide_part(call, approval, only, Decision.APPROVE, note)
+    return _decide(call, approval, Decision.APPROVE, note, edited=edited)
 
 
 def revise(
@@ -57,10 +79,17 @@ def revise(
 
 
 def reject(
-    approval: ApprovalArgument, note: NoteOption = None, workspace: WorkspaceOption = None, as_json: JsonOption = False
+    approval: ApprovalArgument,
+    note: NoteOption = None,
+    only: OnlyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Answer a question with no."""
-    return _decide(called(workspace, as_json=as_json), approval, Decision.REJECT, note)
+    call = called(workspace, as_json=as_json)
+    if only:
+        return _decide_part(call, approval, only, Decision.REJECT, note)
+    return _decide(call, approval, Decision.REJECT, note)
 
 
 def redo(task: TaskArgument, note: RequiredNote, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
@@ -152,12 +181,22 @@ def _pausing(text: str, *, paused: bool) -> Callable[[Office], Awaitable[Goal]]:
     return ask
 
 
-def _decide(call: Call, approval_id: str, decision: Decision, note: str | None) -> int:
-    async def ask(office: Office) -> Goal:
-        return await office.decide(approval_id, decision, note=note, by=user_name())
+_WORDS = {Decision.APPROVE: "approved", Decision.REVISE: "sent back for revision", Decision.REJECT: "rejected"}
 
-    words = {Decision.APPROVE: "approved", Decision.REVISE: "sent back for revision", Decision.REJECT: "rejected"}
-    return run(change(call, ask, f"{approval_id} {words[decision]}"))
+
+def _decide(call: Call, approval_id: str, decision: Decision, note: str | None, *, edited: bool = False) -> int:
+    async def ask(office: Office) -> Goal:
+        return await office.decide(approval_id, decision, note=note, by=user_name(), edited=edited)
+
+    return run(change(call, ask, f"{approval_id} {_WORDS[decision]}{' as edited' if edited else ''}"))
+
+
+def _decide_part(call: Call, text: str, only: Sequence[str], decision: Decision, note: str | None) -> int:
+    async def ask(office: Office) -> Goal:
+        about = (await find_goal(office.store, text)).goal_id if text.casefold() == LAST else text
+        return await office.decide_part(about, only, decision, note=note, by=user_name())
+
+    return run(change(call, ask, f"{text} {_WORDS[decision]} for {', '.join(only)}"))
 
 
 async def change(call: Call, ask: Callable[[Office], Awaitable[Goal]], done: str) -> int:

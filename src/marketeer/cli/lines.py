@@ -81,6 +81,10 @@ def _asked(entry: JournalEntry) -> str:
     return f"asks you {entry.data.get('approval_id')}: {_short(entry.why or '')}"
 
 
+def _part(entry: JournalEntry) -> str:
+    return f"{entry.data.get('approval_id')} ({entry.data.get('tasks')})"
+
+
 def _fixed(words: str) -> Callable[[JournalEntry], str]:
     def say(entry: JournalEntry) -> str:
         return f"{words}{_why(entry.why)}"
@@ -108,6 +112,12 @@ _GOAL_WORDS: Mapping[str, Callable[[JournalEntry], str]] = {
     "approval_approved": lambda entry: f"{entry.data.get('approval_id')} approved by {entry.who}",
     "approval_revised": lambda entry: f"{entry.data.get('approval_id')} sent back by {entry.who}",
     "approval_rejected": lambda entry: f"{entry.data.get('approval_id')} rejected by {entry.who}",
+    "approval_partly_approved": lambda entry: f"{_part(entry)} approved in part by {entry.who}",
+    "approval_partly_rejected": lambda entry: f"{_part(entry)} rejected in part by {entry.who}",
+    "approval_void": lambda entry: f"{entry.data.get('approval_id')} is void{_why(entry.why)}",
+    "approval_reminded": lambda entry: f"still waits for you: {entry.data.get('approval_id')}",
+    "approval_overdue": lambda entry: f"{entry.data.get('approval_id')} is overdue and still waits for you",
+    "approval_expired": _fixed("a question has expired"),
     "budget_raised": lambda entry: f"budget raised to ${entry.data.get('budget_usd')}",
     "pipeline_blocked": _fixed("stopped after failures in a row"),
     "pipeline_unblocked": _fixed("goes on after failures in a row"),

@@ -132,10 +132,35 @@ def questions(call: Call, asked: Sequence[Approval], *, goal_id: str | None) -> 
     for approval in asked:
         lines += ["", f"Question {approval.approval_id}: {text.one_line(approval.question)}"]
         commands = [(call.command(_answer(approval, decision)), effect) for decision, effect in approval.choices]
+        commands[1:1] = [(call.command(text), effect) for text, effect in _ways(approval)]
         longest = max((len(command) for command, _ in commands), default=0)
         lines += [f"  {command:<{longest}}   {effect}" for command, effect in commands]
+        lines += [f"  {line}" for line in _terms(approval)]
     if lines and goal_id is not None:
         lines += ["", f"Then: {call.command(f'resume {goal_id}')}"]
+    return lines
+
+
+def _ways(approval: Approval) -> list[tuple[str, str]]:
+    """Other ways to say yes."""
+    yes = f"approve {approval.approval_id}"
+    if approval.gate:
+        return [(f"{yes} --only SKILL", "start that task and what it needs; the rest goes on waiting")]
+    if approval.kind in (ApprovalKind.QUALITY, ApprovalKind.FAILURE):
+        return [(f"{yes} --edited", "accept the file as you have changed it")]
+    return []
+
+
+def _terms(approval: Approval) -> list[str]:
+    """Who waits for the answer, if not everybody, and how long."""
+    lines = [f"Waits for it: {', '.join(approval.holds)}."] if approval.holds else []
+    lines += [f"Released already: {', '.join(approval.released)}."] if approval.released else []
+    if approval.overdue:
+        lines.append("It is overdue.")
+    elif approval.expires_at is not None:
+        lines.append(
+            f"Without an answer by {approval.expires_at.astimezone():%Y-%m-%d %H:%M}: {approval.on_expiry.value}."
+        )
     return lines
 
 

@@ -3,7 +3,7 @@
 `advance(snapshot, occurrence, now)` takes a goal as it is, one thing that happened, and the time; it answers with the
 Change to commit, or None when nothing changes. A step is: apply the occurrence, then `follow_up` (release what became
 free, pass barriers, finish the goal). What workers bring is in `steps.py` and `setbacks.py`, decisions of humans in
-`decisions.py`, what follows by itself in `follow_up.py`.
+`decisions.py`, of time that no human used in `questions.py`, what follows by itself in `follow_up.py`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from marketeer.domain import agreement, decisions, setbacks, steps
+from marketeer.domain import agreement, decisions, questions, setbacks, steps
 from marketeer.domain.draft import Draft
 from marketeer.domain.follow_up import follow_up
+from marketeer.domain.gates import USUAL_GATES, Gates
 from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import (
     ApiLooked,
@@ -31,8 +32,10 @@ from marketeer.domain.outcome import (
     Looked,
     Occurrence,
     OverBudget,
+    PartDecided,
     PauseAsked,
     Planned,
+    QuestionsLooked,
     RedoAsked,
     Reported,
     Reviewed,
@@ -56,13 +59,21 @@ def begin(goal: Goal, now: datetime, *, who: str = "marketeer", delay: timedelta
     return change
 
 
-def advance(snapshot: Snapshot, occurrence: Occurrence, now: datetime, *, taker: Taker | None = None) -> Change | None:
-    """The change that follows, None when nothing does. `taker` then holds one of the steps that it has made owed.
+def advance(
+    snapshot: Snapshot,
+    occurrence: Occurrence,
+    now: datetime,
+    *,
+    taker: Taker | None = None,
+    gates: Gates = USUAL_GATES,
+) -> Change | None:
+    """The change that follows, None when nothing does. `taker` then holds one of the steps that it has made owed;
+    `gates` say which questions stop work, and on what terms they are asked.
 
     Raises StaleClaim when a result comes under a claim that is no longer the item's, and UsageError when a human asks
     for something that cannot be done now.
     """
-    draft = Draft(snapshot, now, who=getattr(occurrence, "by", "marketeer"))
+    draft = Draft(snapshot, now, who=getattr(occurrence, "by", "marketeer"), gates=gates)
     _apply(draft, occurrence)
     follow_up(draft)
     if taker is not None:
@@ -100,6 +111,10 @@ def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one ar
             setbacks.hand_back(draft, occurrence)
         case Decided():
             decisions.decide(draft, occurrence)
+        case PartDecided():
+            decisions.decide_part(draft, occurrence)
+        case QuestionsLooked():
+            questions.look(draft)
         case CancelAsked():
             decisions.cancel(draft, occurrence)
         case PauseAsked() | UnpauseAsked():

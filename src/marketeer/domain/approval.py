@@ -14,6 +14,8 @@ class ApprovalKind(StrEnum):
     QUALITY = "quality"
     BUDGET = "budget"
     LEGAL_RISK = "legal_risk"
+    PRICING_CHANGE = "pricing_change"
+    BRAND_CHANGE = "brand_change"
     FAILURE = "failure"
     PIPELINE = "pipeline"
 
@@ -24,6 +26,14 @@ class Decision(StrEnum):
     REJECT = "reject"
 
 
+class OnExpiry(StrEnum):
+    """What becomes of a question that nobody has answered in time. WAIT: it goes on waiting, marked as overdue."""
+
+    WAIT = "wait"
+    REJECT = "reject"
+    APPROVE = "approve"
+
+
 class ApprovalStatus(StrEnum):
     OPEN = "open"
     APPROVED = "approved"
@@ -31,6 +41,9 @@ class ApprovalStatus(StrEnum):
     REJECTED = "rejected"
     VOID = "void"
 
+
+# Who answers a question that has expired.
+BY_POLICY = "gates.yaml"
 
 DECIDED = {
     Decision.APPROVE: ApprovalStatus.APPROVED,
@@ -41,9 +54,11 @@ DECIDED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """One question. `task_id` None means the whole goal waits. `choices` says what each decision does.
+    """One question. `task_id` None means it is about the goal. `choices` says what each decision does.
 
-    `amount_usd` is the sum a budget question asks for.
+    `amount_usd` is the sum a budget question asks for. A `gate` holds pending tasks: those of the skills in `holds`
+    (none: of all), but for the `released` ones. `policy` names its rule in gates.yaml; `remind_at` and `expires_at`
+    are its next due times, None: never; `reminders` counts those that went out.
     """
 
     approval_id: str
@@ -58,3 +73,24 @@ class Approval:
     note: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
+    gate: bool = False
+    holds: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
+    policy: str | None = None
+    remind_at: datetime | None = None
+    reminders: int = 0
+    expires_at: datetime | None = None
+    on_expiry: OnExpiry = OnExpiry.WAIT
+    overdue: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is ApprovalStatus.OPEN
+
+    @property
+    def may_be_asked_again(self) -> bool:
+        """A gate that became void with its tasks holds them again when they are done over."""
+        return self.gate and self.status is ApprovalStatus.VOID
+
+    def holds_task(self, task_id: str, skill: str) -> bool:
+        return self.gate and task_id not in self.released and (not self.holds or skill in self.holds)

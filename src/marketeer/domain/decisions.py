@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from marketeer.domain.approval import DECIDED, Approval, ApprovalKind, ApprovalStatus, Decision
+from marketeer.domain.approval import BY_POLICY, DECIDED, Approval, ApprovalKind, Decision
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import UsageError
-from marketeer.domain.follow_up import abandon, requeue, superseding, was_skipped
+from marketeer.domain.follow_up import REJECTED, abandon, held_tasks, requeue, superseding, was_skipped
 from marketeer.domain.goal import GoalStatus
-from marketeer.domain.outcome import CancelAsked, Decided, DiscardAsked, RedoAsked
+from marketeer.domain.learning import learning_of_answer
+from marketeer.domain.outcome import CancelAsked, Decided, DiscardAsked, PartDecided, RedoAsked
 from marketeer.domain.task import MAX_PASSES, Task, TaskStatus
 from marketeer.domain.work import WorkKind, WorkState, work_item_id
 
@@ -19,26 +20,127 @@ APPROVED_BY_HUMAN = "approved by a human"
 
 def decide(draft: Draft, decided: Decided) -> None:
     """Answer a question. Raises UsageError when it is not open or does not offer that choice."""
-    approval = draft.approvals.get(decided.approval_id)
-    if approval is None or approval.status is not ApprovalStatus.OPEN:
-        msg = f"{decided.approval_id!r} is not waiting for an answer: see `marketeer approvals`"
+    approval = _open(draft, decided.approval_id)
+    _check_offered(approval, decided.decision)
+    if decided.output_version is not None and (approval.task_id is None or decided.decision is not Decision.APPROVE):
+        msg = f"{approval.approval_id!r} asks about no output that could have been edited: answer it without --edited"
         raise UsageError(msg)
-    offered = [choice for choice, _ in approval.choices]
-    if decided.decision not in offered:
-        choices = ", ".join(choice.value for choice in offered)
-        msg = f"{approval.approval_id!r} offers {choices}, not {decided.decision.value}"
-        raise UsageError(msg)
-    draft.answer(approval, DECIDED[decided.decision], by=decided.by, note=decided.note)
+    held = held_tasks(draft, approval) if approval.gate else []
+    _answer(draft, approval, decided)
+    if approval.gate:
+        _decide_gate(draft, approval, held, decided)
+        return
     match approval.kind:
         case ApprovalKind.BUDGET:
             _decide_budget(draft, approval, decided)
-        case ApprovalKind.LEGAL_RISK:
-            if decided.decision is Decision.REJECT:
-                abandon(draft, GoalStatus.CANCELLED, f"rejected: {decided.note or approval.question}")
         case ApprovalKind.PIPELINE:
             _decide_pipeline(draft, approval, decided)
-        case ApprovalKind.QUALITY | ApprovalKind.FAILURE:
+        case _:
             _decide_task(draft, approval, decided)
+
+
+def decide_part(draft: Draft, part: PartDecided) -> None:
+    """Answer for some tasks only: what else waits goes on waiting. Raises UsageError when nothing of it is asked."""
+    wanted = set(part.task_ids)
+    asked = draft.open_approvals() if part.approval_id is None else [_open(draft, part.approval_id)]
+    met = set[str]()
+    for approval in asked:
+        about = {task.task_id for task in held_tasks(draft, approval)} if approval.gate else {approval.task_id or ""}
+        about &= wanted
+        if not about:
+            continue
+        _check_offered(approval, part.decision)
+        met |= about
+        if approval.gate:
+            _decide_part_of_gate(draft, approval, about, part)
+        else:
+            whole = Decided(approval_id=approval.approval_id, decision=part.decision, by=part.by, note=part.note)
+            decide(draft, whole)
+    if missed := [task_id for task_id in part.task_ids if task_id not in met]:
+        msg = (
+            f"no open question is about {', '.join(missed)} alone: see `marketeer approvals`; one about the "
+            "whole goal, such as its budget, is answered as a whole"
+        )
+        raise UsageError(msg)
+
+
+def _open(draft: Draft, approval_id: str) -> Approval:
+    approval = draft.approvals.get(approval_id)
+    if approval is None or not approval.is_open:
+        msg = f"{approval_id!r} is not waiting for an answer: see `marketeer approvals`"
+        raise UsageError(msg)
+    return approval
+
+
+def _check_offered(approval: Approval, decision: Decision) -> None:
+    offered = [choice for choice, _ in approval.choices]
+    if decision not in offered:
+        choices = ", ".join(choice.value for choice in offered)
+        msg = f"{approval.approval_id!r} offers {choices}, not {decision.value}"
+        raise UsageError(msg)
+
+
+def _answer(draft: Draft, approval: Approval, decided: Decided | PartDecided) -> None:
+    draft.answer(approval, DECIDED[decided.decision], by=decided.by, note=decided.note)
+    _learn(draft, approval, decided)
+
+
+def _learn(draft: Draft, approval: Approval, decided: Decided | PartDecided) -> None:
+    """What a human says with an answer is kept for the next time."""
+    if decided.note and decided.by != BY_POLICY:
+        task = draft.tasks.get(approval.task_id or "")
+        draft.learnings.append(
+            learning_of_answer(draft.goal, approval, decided.decision, decided.note, task=task, now=draft.now)
+        )
+
+
+# -- questions before work starts ------------------------------------------------------------------------------
+
+
+def _decide_gate(draft: Draft, gate: Approval, held: list[Task], decided: Decided) -> None:
+    if decided.decision is Decision.APPROVE:
+        return
+    if not (gate.holds or gate.released):
+        abandon(draft, GoalStatus.CANCELLED, f"rejected: {decided.note or gate.question}")
+        return
+    _drop(draft, held, decided)
+
+
+def _decide_part_of_gate(draft: Draft, gate: Approval, task_ids: set[str], part: PartDecided) -> None:
+    """Approving one task frees what it needs, too. The last one that is answered answers the question."""
+    if part.decision is Decision.REJECT:
+        _drop(draft, [draft.tasks[task_id] for task_id in sorted(task_ids)], part)
+        freed = gate
+    else:
+        freed = draft.put_approval(gate, released=tuple(sorted({*gate.released, *_with_needs(draft, task_ids)})))
+    if held_tasks(draft, freed):
+        names = ", ".join(sorted(task_ids))
+        draft.note(
+            f"approval_partly_{DECIDED[part.decision].value}", why=part.note, approval_id=gate.approval_id, tasks=names
+        )
+        _learn(draft, freed, part)
+        return
+    left = DECIDED[Decision.APPROVE] if freed.released else DECIDED[part.decision]
+    draft.answer(freed, left, by=part.by, note=part.note)
+    _learn(draft, freed, part)
+
+
+def _with_needs(draft: Draft, task_ids: set[str]) -> set[str]:
+    """These tasks and all that they rest on within the goal."""
+    found, left = set[str](), set(task_ids)
+    while left:
+        found |= left
+        left = {need for task_id in left for need in draft.tasks[task_id].depends_on if need in draft.tasks} - found
+    return found
+
+
+def _drop(draft: Draft, tasks: list[Task], decided: Decided | PartDecided) -> None:
+    why = _rejected(decided)
+    for task in tasks:
+        draft.move(task, TaskStatus.CANCELLED, reason=why)
+
+
+# -- questions on the way --------------------------------------------------------------------------------------
 
 
 def _decide_budget(draft: Draft, approval: Approval, decided: Decided) -> None:
@@ -76,16 +178,23 @@ def _decide_task(draft: Draft, approval: Approval, decided: Decided) -> None:
     task = draft.tasks[approval.task_id or ""]
     match decided.decision:
         case Decision.APPROVE:
+            edited = {} if decided.output_version is None else {"output_version": decided.output_version}
+            as_edited = f"as edited (version {decided.output_version})" if edited else ""
+            why = "; ".join(filter(None, [as_edited, decided.note])) or None
             draft.move(
-                task, TaskStatus.APPROVED, why=decided.note, verdict=APPROVED_BY_HUMAN, waits_for=None, reason=None
+                task, TaskStatus.APPROVED, why=why, verdict=APPROVED_BY_HUMAN, waits_for=None, reason=None, **edited
             )
         case Decision.REVISE:
             note = f"- [from a human] {decided.note}" if decided.note else ""
             feedback = "\n".join(text for text in (note, task.feedback) if text)
             requeue(draft, task, feedback=feedback or None)
         case Decision.REJECT:
-            reason = f"rejected by a human: {decided.note}" if decided.note else "rejected by a human"
-            draft.move(task, TaskStatus.FAILED, reason=reason, waits_for=None)
+            draft.move(task, TaskStatus.FAILED, reason=_rejected(decided), waits_for=None)
+
+
+def _rejected(decided: Decided | PartDecided) -> str:
+    who = BY_POLICY if decided.by == BY_POLICY else "a human"
+    return f"{REJECTED} {who}: {decided.note}" if decided.note else f"{REJECTED} {who}"
 
 
 def cancel(draft: Draft, asked: CancelAsked) -> None:
@@ -127,6 +236,15 @@ def rewire(draft: Draft, *, why: str) -> None:
         depends_on = tuple(dict.fromkeys(n for need in other.depends_on for n in _in_place_of(draft, need)))
         if other.status is TaskStatus.PENDING and depends_on != other.depends_on:
             draft.edit(other, "task_rewired", why=why, depends_on=depends_on)
+    _ask_again(draft)
+
+
+def _ask_again(draft: Draft) -> None:
+    """What nobody had answered before its tasks were lost is asked again when they are back."""
+    for gate in list(draft.approvals.values()):
+        if gate.may_be_asked_again and held_tasks(draft, gate):
+            draft.put_approval(gate, gate=False)
+            draft.ask(gate.kind, gate.question, gate.choices, gate=True, holds=gate.holds)
 
 
 def discard(draft: Draft, asked: DiscardAsked) -> None:

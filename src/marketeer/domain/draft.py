@@ -9,6 +9,7 @@ from typing import Any
 
 from marketeer.domain.approval import Approval, ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.changing import changed
+from marketeer.domain.gates import USUAL_GATES, Gates, with_terms
 from marketeer.domain.goal import GOAL_TRANSITIONS, Goal, GoalStatus
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
@@ -32,10 +33,14 @@ JOURNALED = (
 
 
 class Draft:
-    """Mutable, short-lived, and the only way `advance` changes anything. `who` signs the journal entries."""
+    """Mutable, short-lived, and the only way `advance` changes anything. `who` signs the journal entries; `gates` say
+    what happens with questions."""
 
-    def __init__(self, snapshot: Snapshot, now: datetime, *, who: str = "marketeer") -> None:
+    def __init__(
+        self, snapshot: Snapshot, now: datetime, *, who: str = "marketeer", gates: Gates = USUAL_GATES
+    ) -> None:
         self.goal: Goal = snapshot.goal
+        self.gates = gates
         self.now = now
         self.who = who
         self.tasks: dict[str, Task] = {task.task_id: task for task in snapshot.tasks}
@@ -134,10 +139,12 @@ class Draft:
         *,
         task_id: str | None = None,
         amount_usd: Decimal | None = None,
+        gate: bool = False,
+        holds: tuple[str, ...] = (),
     ) -> Approval:
-        """Open a question to a human."""
+        """Open a question to a human, on the terms of its policy."""
         self._approvals_made += 1
-        approval = Approval(
+        asked = Approval(
             approval_id=f"{self.goal.token}-a{self._approvals_made}",
             goal_id=self.goal.goal_id,
             kind=kind,
@@ -146,19 +153,25 @@ class Draft:
             created_at=self.now,
             task_id=task_id,
             amount_usd=amount_usd,
+            gate=gate,
+            holds=holds,
         )
+        approval = with_terms(asked, self.gates)
         self.approvals[approval.approval_id] = approval
         self.note("approval_asked", task_id=task_id, why=question, approval_id=approval.approval_id, kind=kind.value)
         return approval
 
     def answer(self, approval: Approval, status: ApprovalStatus, *, by: str, note: str | None) -> None:
-        self.approvals[approval.approval_id] = changed(
-            approval, status=status, decided_by=by, decided_at=self.now, note=note
-        )
+        self.put_approval(approval, status=status, decided_by=by, decided_at=self.now, note=note)
         self.note(f"approval_{status.value}", task_id=approval.task_id, why=note, approval_id=approval.approval_id)
 
     def open_approvals(self) -> list[Approval]:
-        return [a for a in self.approvals.values() if a.status is ApprovalStatus.OPEN]
+        return [a for a in self.approvals.values() if a.is_open]
+
+    def put_approval(self, approval: Approval, **fields: Any) -> Approval:
+        put = changed(approval, **fields)
+        self.approvals[put.approval_id] = put
+        return put
 
     # -- the goal --------------------------------------------------------------------------------------------
 

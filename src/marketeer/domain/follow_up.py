@@ -13,6 +13,9 @@ from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.domain.task import WAITS_FOR_BUDGET, Pin, Task, TaskStatus
 from marketeer.domain.work import WorkKind, WorkState, work_item_id
 
+REJECTED = "rejected by"
+_LOST = {TaskStatus.FAILED: "failed", TaskStatus.CANCELLED: "was dropped"}
+
 
 def follow_up(draft: Draft) -> None:
     """Bring the goal to rest after an occurrence. Doing it twice changes nothing more."""
@@ -25,8 +28,8 @@ def follow_up(draft: Draft) -> None:
         return
     _replace_lost_foundation(draft)
     _cancel_dependents_of_failures(draft)
-    if not _gates(draft):
-        _release(draft)
+    _void_moot_gates(draft)
+    _release(draft)
     _owe_barrier_reviews(draft)
     _owe_report(draft)
     _derive_status(draft)
@@ -78,6 +81,11 @@ def fail_goal(draft: Draft, why: str) -> None:
 def current_tasks(draft: Draft) -> list[Task]:
     """Tasks that have not been superseded."""
     return [task for task in draft.tasks.values() if task.superseded_by is None]
+
+
+def was_rejected(task: Task) -> bool:
+    """Dropped by an answer before it began."""
+    return task.status is TaskStatus.CANCELLED and (task.reason or "").startswith(REJECTED)
 
 
 def was_skipped(task: Task) -> bool:
@@ -154,14 +162,34 @@ def _lost_dependency(draft: Draft, task: Task) -> Task | None:
 
 
 def _gates(draft: Draft) -> list[Approval]:
-    """Questions asked of the whole goal before its work may start."""
+    """Questions that hold tasks back: those asked before work starts, and those about the whole goal."""
     waiting = {task.waits_for for task in draft.tasks.values()}
-    return [a for a in draft.open_approvals() if a.task_id is None and a.approval_id not in waiting]
+    return [a for a in draft.open_approvals() if a.gate or (a.task_id is None and a.approval_id not in waiting)]
+
+
+def holds(gate: Approval, task: Task) -> bool:
+    """Whether this open question keeps the task from starting."""
+    return gate.holds_task(task.task_id, task.skill) if gate.gate else True
+
+
+def held_tasks(draft: Draft, gate: Approval) -> list[Task]:
+    """Those that have not begun, and wait for this question's answer."""
+    return [t for t in draft.tasks.values() if t.status is TaskStatus.PENDING and holds(gate, t)]
+
+
+def _void_moot_gates(draft: Draft) -> None:
+    """A question that no task waits for any more, as all of them were dropped for other reasons."""
+    for gate in draft.open_approvals():
+        if gate.gate and not held_tasks(draft, gate):
+            draft.answer(gate, ApprovalStatus.VOID, by=draft.who, note="no task waits for the answer any more")
 
 
 def _release(draft: Draft) -> None:
+    gates = _gates(draft)
     for task in list(draft.tasks.values()):
-        if task.status is TaskStatus.PENDING and _is_free(draft, task):
+        if task.status is not TaskStatus.PENDING or any(holds(gate, task) for gate in gates):
+            continue
+        if _is_free(draft, task):
             requeue(draft, task)
 
 
@@ -213,9 +241,9 @@ def _derive_status(draft: Draft) -> None:
 
 
 def _finish(draft: Draft) -> None:
-    failed = [task for task in current_tasks(draft) if task.status is TaskStatus.FAILED]
-    if failed:
-        why = "; ".join(f"{task.skill} failed: {task.reason}" for task in failed)
+    lost = [task for task in current_tasks(draft) if task.status is TaskStatus.FAILED or was_rejected(task)]
+    if lost:
+        why = "; ".join(f"{task.skill} {_LOST[task.status]}: {task.reason}" for task in lost)
         draft.set_goal(error=why)
         draft.set_status(GoalStatus.FAILED, why=why)
     else:
@@ -228,7 +256,8 @@ def _finish(draft: Draft) -> None:
 def _live_status(draft: Draft) -> GoalStatus:
     if not draft.tasks:
         return GoalStatus.RUNNING if _is_planned(draft) else GoalStatus.PLANNING
-    if _gates(draft):
+    gates = _gates(draft)
+    if any(not (gate.holds or gate.released) for gate in gates):
         return GoalStatus.BLOCKED
     tasks = [*draft.tasks.values(), *_waited_for_elsewhere(draft)]
     active = any(task.status.is_active for task in tasks)
@@ -237,7 +266,7 @@ def _live_status(draft: Draft) -> GoalStatus:
         return GoalStatus.RUNNING
     if any(task.status is TaskStatus.DEFERRED for task in tasks):
         return GoalStatus.WAITING
-    if any(task.status is TaskStatus.BLOCKED for task in tasks):
+    if gates or any(task.status is TaskStatus.BLOCKED for task in tasks):
         return GoalStatus.BLOCKED
     return GoalStatus.RUNNING
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from marketeer.domain.approval import Approval, Decision
 from marketeer.domain.evidence import Evidence
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.review import Finding
@@ -103,6 +104,37 @@ def learning_of_failure(goal: Goal, task: Task, error: str, now: datetime) -> Le
         created_at=now,
         confirmed_at=now,
         provenance=(task.task_id,),
+    )
+
+
+_SAID = {Decision.APPROVE: "said yes", Decision.REVISE: "sent it back", Decision.REJECT: "said no"}
+_OUTCOMES = {
+    Decision.APPROVE: LearningOutcome.SUCCESS,
+    Decision.REVISE: LearningOutcome.PARTIAL,
+    Decision.REJECT: LearningOutcome.FAILURE,
+}
+
+
+def learning_of_answer(
+    goal: Goal, approval: Approval, decision: Decision, note: str, *, task: Task | None, now: datetime
+) -> Learning:
+    """What a human said with an answer: to the task's skill, to the only one that waited for it, or to the Director."""
+    skill = task.skill if task is not None else approval.holds[0] if len(approval.holds) == 1 else None
+    about = skill or "this goal"
+    return Learning(
+        learning_id=f"{approval.approval_id}-l{goal.version}",
+        agent=skill or DIRECTOR,
+        goal_id=goal.goal_id,
+        task_id=approval.task_id,
+        category=goal.category.value if goal.category else None,
+        outcome=_OUTCOMES[decision],
+        learning=f"asked about {about} ({approval.kind.value}), a human {_SAID[decision]}",
+        action=_short(note),
+        tags=tuple(filter(None, (skill, "human", approval.kind.value))),
+        rehearsal=goal.rehearsal,
+        created_at=now,
+        confirmed_at=now,
+        provenance=(approval.task_id or goal.goal_id,),
     )
 
 

@@ -78,6 +78,9 @@ class QuietHours:
 
 _KINDS = {
     "approval_asked": NoticeKind.APPROVAL,
+    "approval_reminded": NoticeKind.APPROVAL,
+    "approval_overdue": NoticeKind.APPROVAL,
+    "approval_expired": NoticeKind.APPROVAL,
     "task_failed": NoticeKind.FAILURE,
     "work_failed": NoticeKind.FAILURE,
     "goal_failed": NoticeKind.FAILURE,
@@ -95,7 +98,7 @@ _KINDS = {
     "part_failed": NoticeKind.DAEMON,
     "review_page_written": NoticeKind.REVIEW,
 }
-_URGENT = frozenset({"budget_critical", "budget_exhausted", "pipeline_blocked", "part_failed"})
+_URGENT = frozenset({"approval_overdue", "budget_critical", "budget_exhausted", "pipeline_blocked", "part_failed"})
 _WORDS = {
     "task_failed": "a task failed",
     "work_failed": "a step failed",
@@ -110,6 +113,12 @@ _WORDS = {
     "part_failed": "a part of the daemon fails and is begun anew",
 }
 
+_WAITS = {
+    "approval_asked": "waits for you",
+    "approval_reminded": "still waits for you",
+    "approval_overdue": "is overdue and still waits for you",
+}
+
 TOLD_OF = frozenset(_KINDS)
 
 
@@ -119,7 +128,7 @@ def notice_of(entry: JournalEntry, goal: Goal | None) -> Notice | None:
     if kind is None or (goal is not None and goal.rehearsal):
         return None
     pressing = goal is not None and goal.priority is Priority.P0 and kind in (NoticeKind.APPROVAL, NoticeKind.FAILURE)
-    approval_id = entry.data.get("approval_id") if kind is NoticeKind.APPROVAL else None
+    approval_id = entry.data.get("approval_id") if entry.what in _WAITS else None
     return Notice(
         notice_id=f"journal-{entry.entry_id}",
         kind=kind,
@@ -134,7 +143,7 @@ def notice_of(entry: JournalEntry, goal: Goal | None) -> Notice | None:
 def _text(entry: JournalEntry, goal: Goal | None, approval_id: str | None) -> str:
     why = " ".join((entry.why or "").split())
     if approval_id is not None:
-        said = f"waits for you: {why} Answer with `marketeer approve {approval_id}` (or revise, reject)."
+        said = f"{_WAITS[entry.what]}: {why} Answer with `marketeer approve {approval_id}` (or revise, reject)."
     else:
         said = ": ".join(filter(None, [_WORDS.get(entry.what), why])) or entry.what.replace("_", " ")
     skill = entry.data.get("skill")

@@ -171,10 +171,29 @@ class HandedBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
+    """`output_version`: of the output as a human has edited it, which is what is approved."""
+
     approval_id: str
     decision: Decision
     by: str
     note: str | None = None
+    output_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartDecided:
+    """An answer for these tasks only, to whichever open questions they wait for; to this one with `approval_id`."""
+
+    task_ids: tuple[str, ...]
+    decision: Decision
+    by: str
+    note: str | None = None
+    approval_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionsLooked:
+    """Time passed: questions that are due are put again, or have expired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +267,8 @@ Occurrence = (
     | OverBudget
     | HandedBack
     | Decided
+    | PartDecided
+    | QuestionsLooked
     | CancelAsked
     | PauseAsked
     | UnpauseAsked
@@ -261,3 +282,6 @@ Occurrence = (
 
 # What a worker's handler may answer with.
 Outcome = Planned | Executed | Reviewed | BarrierReviewed | Reported | Disagreed | Failed | OverBudget | HandedBack
+
+# What may open a question to a human, or put one again.
+MAY_ASK = (Planned, Executed, Reviewed, Failed, OverBudget, Disagreed, RedoAsked, QuestionsLooked)

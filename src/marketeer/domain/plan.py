@@ -12,10 +12,11 @@ from marketeer.domain.task import Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """A question that stops a goal before its work starts."""
+    """A question that is asked before work starts. It holds the tasks of these skills; without any, the whole goal."""
 
     kind: ApprovalKind
     question: str
+    holds: tuple[str, ...] = ()
 
 
 class Reading(StrEnum):

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
-from marketeer.domain.approval import ApprovalKind
 from marketeer.domain.folding import fold
+from marketeer.domain.gates import USUAL_GATES, Gates
 from marketeer.domain.goal import Barrier, Category, Goal
 from marketeer.domain.learning import Learning
-from marketeer.domain.plan import Gate, Pipeline, Plan
+from marketeer.domain.plan import Pipeline, Plan
+from marketeer.domain.plan_gates import by_policy, lines_of_gates, plan_gates
 from marketeer.domain.plan_shape import (
     ReviewStep,
     Shape,
@@ -91,6 +92,7 @@ def build_plan(
     rivals: Sequence[str] = (),
     foundation: Task | None = None,
     context_known: bool = True,
+    gates: Gates = USUAL_GATES,
 ) -> Plan:
     """The goal's plan. `pipeline` is the one the user named; None lets the goal's words choose among `pipelines`.
 
@@ -99,7 +101,7 @@ def build_plan(
     reading = _read(goal, team, routing, pipeline, pipelines, rivals)
     if reading.pipeline is not None and reading.pipeline.reading is not None:
         return _of_reading(goal, reading, reading.pipeline)
-    risks = escalations(goal.description, routing, rivals=rivals)
+    risks = by_policy(escalations(goal.description, routing, rivals=rivals), gates)
     shape = _shape_of(reading, team, routing)
     own_foundation = FOUNDATION_SKILL in shape.skills()
     if not context_known and foundation is None and not own_foundation and FOUNDATION_SKILL in team:
@@ -118,8 +120,8 @@ def build_plan(
         tasks=tasks,
         why=reading.why,
         barriers=barriers,
-        gates=_gates(template, risks),
-        before_you_publish=_before_publishing(template, shape, routing, risks),
+        gates=plan_gates(template, risks, gates, shape.skills()),
+        before_you_publish=_before_publishing(template, shape, routing, risks, gates),
         continues_when=shape.continues_when,
         notes=shape.notes,
         confidence=reading.confidence,
@@ -359,21 +361,14 @@ def _bullets(title: str, points: Sequence[str]) -> list[str]:
     return [f"**{title}:**\n\n" + "\n".join(f"- {point}" for point in dict.fromkeys(points))] if points else []
 
 
-def _gates(template: Pipeline | None, risks: Sequence[Escalation]) -> tuple[Gate, ...]:
-    """Only law and honesty stop a goal before it starts. A question the pipeline asks is not asked twice."""
-    asked = template.gates if template else ()
-    name = template.name if template else ""
-    own = [r for r in risks if r.stops and not (asked and name in r.asked_by)]
-    return tuple(dict.fromkeys((*asked, *(Gate(kind=ApprovalKind.LEGAL_RISK, question=risk.text) for risk in own))))
-
-
 def _before_publishing(
-    template: Pipeline | None, shape: Shape, routing: Routing, risks: Sequence[Escalation]
+    template: Pipeline | None, shape: Shape, routing: Routing, risks: Sequence[Escalation], gates: Gates
 ) -> tuple[str, ...]:
     steps = [item for phase in shape.phases for item in phase.items if isinstance(item, Slot)]
     added = [slot.skill for slot in steps if template is None or slot.extra]
     lines = [
         *(template.before_you_publish if template else ()),
+        *lines_of_gates(template, gates),
         *(risk.text for risk in risks if not risk.stops),
         *(routing.publish_notes[skill] for skill in added if skill in routing.publish_notes),
     ]

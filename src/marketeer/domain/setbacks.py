@@ -119,7 +119,7 @@ def over_budget(draft: Draft, refused: OverBudget) -> None:
         draft.set_goal(budget_usd=refused.cap_usd)
     if not of_goal and task.budget_usd is None:
         task = draft.edit(task, "task_budget_fixed", budget_usd=refused.cap_usd)
-    asked = (a for a in draft.open_approvals() if a.kind is ApprovalKind.BUDGET and a.task_id is None)
+    asked = (a for a in draft.open_approvals() if a.kind is ApprovalKind.BUDGET and a.task_id is None and not a.gate)
     approval = next(asked, None) if of_goal else None
     if approval is None:
         approval = draft.ask(

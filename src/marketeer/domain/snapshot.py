@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marketeer.domain.approval import Approval, ApprovalStatus
+from marketeer.domain.approval import Approval
 from marketeer.domain.goal import Goal
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
@@ -18,7 +18,7 @@ class Snapshot:
     """One goal, whole, as of `goal.version`.
 
     `external` are tasks of other goals that this goal's tasks depend on. `items` are the goal's open work items and
-    every goal-level one (plan, barrier reviews, report); `approvals` the open ones.
+    every goal-level one (plan, barrier reviews, report); `approvals` the open ones, and those that may be asked again.
     """
 
     goal: Goal
@@ -69,6 +69,6 @@ def after(snapshot: Snapshot, change: Change) -> Snapshot:
         tasks=tuple(sorted(tasks.values(), key=lambda task: task.seq)),
         external=snapshot.external,
         items=tuple(i for i in items.values() if i.state.is_open or i.task_id is None),
-        approvals=tuple(a for a in approvals.values() if a.status is ApprovalStatus.OPEN),
+        approvals=tuple(a for a in approvals.values() if a.is_open or a.may_be_asked_again),
         approvals_made=snapshot.approvals_made + asked,
     )

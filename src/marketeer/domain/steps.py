@@ -9,6 +9,7 @@ from marketeer.domain.changing import changed
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import StaleClaim
 from marketeer.domain.follow_up import abandon, fail_goal, requeue
+from marketeer.domain.gates import Stops
 from marketeer.domain.goal import GoalStatus
 from marketeer.domain.learning import learning_of_approval
 from marketeer.domain.outcome import Claimed, Executed, ItemRef, Judgement, Planned, Reported, Reviewed, Taker
@@ -18,6 +19,15 @@ from marketeer.domain.task_score import task_score
 from marketeer.domain.work import WorkItem, WorkKind, WorkState
 
 MAX_CYCLES = 50
+
+# Of a question to the whole goal, and of one that only some of its tasks wait for.
+_GATE_CHOICES = {
+    False: ((Decision.APPROVE, "start the work"), (Decision.REJECT, "cancel the goal")),
+    True: (
+        (Decision.APPROVE, "start what waits for it"),
+        (Decision.REJECT, "drop what waits for it and what depends on that; the rest goes on"),
+    ),
+}
 
 APPROVED = "approved"
 APPROVED_WITH_FINDINGS = "approved with findings"
@@ -116,11 +126,7 @@ def plan(draft: Draft, planned: Planned) -> None:
     for task in plan.tasks:
         draft.add(task, why=task.why or None)
     for gate in plan.gates:
-        draft.ask(
-            gate.kind,
-            gate.question,
-            [(Decision.APPROVE, "start the work"), (Decision.REJECT, "cancel the goal")],
-        )
+        draft.ask(gate.kind, gate.question, _GATE_CHOICES[bool(gate.holds)], gate=True, holds=gate.holds)
 
 
 def execute(draft: Draft, executed: Executed) -> None:
@@ -177,9 +183,10 @@ def _judge(draft: Draft, task: Task, reviewed: Reviewed | Judgement) -> None:
         _approve(draft, task, APPROVED, reviewed.asked_for, (), reviewed.waived)
     elif task.revision < MAX_REVISIONS:
         _send_back(draft, task, serious)
-    elif critical:
+    elif critical and draft.gates.of(ApprovalKind.QUALITY).stops is not Stops.NEVER:
         _ask_about_quality(draft, task, serious, critical)
     else:
+        _warn_before_publishing(draft, task, critical)
         _approve(draft, task, APPROVED_WITH_FINDINGS, reviewed.asked_for, tuple(serious), reviewed.waived)
 
 
@@ -235,6 +242,13 @@ def _send_back(draft: Draft, task: Task, findings: list[Finding]) -> None:
 def _feedback(findings: list[Finding]) -> str:
     """Findings as the next execution reads them."""
     return "\n".join(f"- [{f.severity.value}] {f.line()}" for f in findings)
+
+
+def _warn_before_publishing(draft: Draft, task: Task, critical: list[Finding]) -> None:
+    """What is let through although it should not be is said where it cannot be missed."""
+    if critical:
+        line = f"{task.skill} was let through with {len(critical)} critical finding(s): {critical[0].line()}."
+        draft.set_goal(before_you_publish=(*draft.goal.before_you_publish, line))
 
 
 def _ask_about_quality(draft: Draft, task: Task, serious: list[Finding], critical: list[Finding]) -> None:

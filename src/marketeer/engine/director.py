@@ -76,6 +76,7 @@ class Director:
             rivals=facts.rivals,
             foundation=foundation if context is None else None,
             context_known=context is not None,
+            gates=self._team.gates(),
         )
         # What was learned depends on the category.
         learnings = await self._memory.for_plan(goal, plan.category.value)

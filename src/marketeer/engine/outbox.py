@@ -23,6 +23,8 @@ SWEEP_EVERY_S = 5.0
 # Sweeps on rings are bundled: a burst of commits costs one.
 BUNDLE_S = 0.1
 BATCH = 1_000
+# Questions wait for hours: they need not be looked at with every ring.
+QUESTIONS_EVERY_S = 5.0
 
 log = get_logger(__name__)
 
@@ -47,6 +49,7 @@ class Outbox:
         self._clock = clock
         self._gate = gate
         self._sweep_every_s = sweep_every_s
+        self._questions_at: float | None = None
         self.scope = scope
 
     async def offer(self, change: Change) -> None:
@@ -84,7 +87,14 @@ class Outbox:
     async def sweep(self) -> None:
         await self._hand_back_expired()
         await self._progress.look_at_waiting_goals()
+        await self._look_at_questions()
         await self._put(await self.takeable())
+
+    async def _look_at_questions(self) -> None:
+        now = self._clock.monotonic()
+        if self._questions_at is None or now - self._questions_at >= QUESTIONS_EVERY_S:
+            self._questions_at = now
+            await self._progress.look_at_questions()
 
     async def takeable(self) -> Sequence[WorkItem]:
         """What is due and may be taken up now, the most urgent and oldest first."""

@@ -12,8 +12,9 @@ from weakref import WeakValueDictionary
 from marketeer.domain.advance import advance
 from marketeer.domain.document import Document
 from marketeer.domain.errors import Conflict, StaleClaim, UsageError
+from marketeer.domain.gates import USUAL_GATES, Gates
 from marketeer.domain.goal import Goal
-from marketeer.domain.outcome import Executed, Looked, Occurrence, Taker
+from marketeer.domain.outcome import MAY_ASK, Executed, Looked, Occurrence, QuestionsLooked, Taker
 from marketeer.domain.review import Review
 from marketeer.domain.snapshot import Change, Snapshot, after
 from marketeer.domain.work import WorkItem
@@ -28,10 +29,19 @@ log = get_logger(__name__)
 
 class Progress:
     """`on_change` hears of every change this process commits, after the commit; `on_end` of each that ended a goal,
-    `on_late` of a goal that had ended when a result of it came in."""
+    `on_late` of a goal that had ended when a result of it came in. `gates` are looked up for what may ask a human."""
 
-    def __init__(self, store: Store, clock: Clock, doorbell: Doorbell, tracer: Tracer) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        doorbell: Doorbell,
+        tracer: Tracer,
+        *,
+        gates: Callable[[], Gates] = lambda: USUAL_GATES,
+    ) -> None:
         self._store = store
+        self._gates = gates
         self._tracer = tracer
         self._clock = clock
         self._doorbell = doorbell
@@ -97,6 +107,11 @@ class Progress:
         for goal_id in await self._store.goals_waiting_on_other_goals():
             await self.apply(goal_id, Looked())
 
+    async def look_at_questions(self) -> None:
+        """Those that are due to be put again, or have expired."""
+        for goal_id in await self._store.due_questions(now=self._clock.now()):
+            await self.apply(goal_id, QuestionsLooked())
+
     async def snapshot(self, goal_id: str) -> Snapshot:
         """The goal as this process last wrote it, or else as the store has it."""
         known = self._known.get(goal_id)
@@ -145,6 +160,7 @@ class Progress:
         reviews: Sequence[Review],
         taker: Taker | None,
     ) -> Change | None:
+        gates = self._gates() if isinstance(occurrence, MAY_ASK) else USUAL_GATES
         for attempt in range(MAX_CONFLICTS):
             remembered = self._known.get(goal_id) if attempt == 0 else None
             snapshot = remembered or await self._store.snapshot(goal_id)
@@ -153,7 +169,7 @@ class Progress:
                 occurrence, documents, reviews = replace(occurrence, judged=None), (), ()
             try:
                 with self._forgetting(goal_id):
-                    change = advance(snapshot, occurrence, self._clock.now(), taker=taker)
+                    change = advance(snapshot, occurrence, self._clock.now(), taker=taker, gates=gates)
                     if change is not None:
                         await self._store.commit(change, documents=documents, reviews=reviews)
             except Conflict:

@@ -198,6 +198,7 @@ class Session:
         else:
             await self._company.roll.call()
         await self._at_files(self._mend_files)
+        await self._progress.look_at_questions()
         for goal in await self._store.goals(limit=1_000, unfinished_only=True):
             if self._outbox.covers(goal):
                 await self._progress.apply(goal.goal_id, BudgetLooked())

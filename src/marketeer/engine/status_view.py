@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -100,4 +101,16 @@ def approval_dict(approval: Approval) -> dict[str, Any]:
         "choices": [{"decision": decision.value, "effect": effect} for decision, effect in approval.choices],
         "amount_usd": float(approval.amount_usd) if approval.amount_usd is not None else None,
         "created_at": approval.created_at.isoformat(),
+        "policy": approval.policy,
+        "holds": list(approval.holds),
+        "released": list(approval.released),
+        "remind_at": _moment(approval.remind_at),
+        "reminders": approval.reminders,
+        "expires_at": _moment(approval.expires_at),
+        "on_expiry": approval.on_expiry.value,
+        "overdue": approval.overdue,
     }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None

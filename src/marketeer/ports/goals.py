@@ -59,6 +59,10 @@ class GoalStore(Protocol):
         """Ids of live goals with a pending task whose dependency in another goal has become final."""
         ...
 
+    async def due_questions(self, *, now: datetime) -> Sequence[str]:
+        """Ids of goals with an open question that is to be put again, or has expired."""
+        ...
+
     async def foundation_task(self, *, rehearsal: bool) -> Task | None:
         """The unfinished product-context task of a live goal, if there is one."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from marketeer.domain.gates import Gates
 from marketeer.domain.plan import Pipeline
 from marketeer.domain.skill import Skill, SkillInfo
 from marketeer.domain.usage import ModelSpec, Tier
@@ -27,6 +28,8 @@ class Team(Protocol):
     def find_pipeline(self, name: str) -> Pipeline:
         """By name or alias, whatever the case. UsageError suggesting the nearest name."""
         ...
+
+    def gates(self) -> Gates: ...
 
     def house_rules(self) -> str: ...
 

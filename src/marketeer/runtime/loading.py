@@ -155,5 +155,6 @@ def planned(
         pipelines=team.pipelines(),
         rivals=parse_context(context).rivals,
         context_known=bool(context.strip()),
+        gates=team.gates(),
     )
     return goal, plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -12,12 +12,14 @@ from marketeer.adapters.workspace import FileWorkspace
 from marketeer.domain.approval import Decision
 from marketeer.domain.budget import BudgetLevel, MonthBudget, month_key
 from marketeer.domain.condition import Condition, ConditionName
-from marketeer.domain.errors import ConfigurationError
+from marketeer.domain.document import Author
+from marketeer.domain.errors import ConfigurationError, UsageError
 from marketeer.domain.outcome import (
     BudgetLooked,
     CancelAsked,
     Decided,
     DiscardAsked,
+    PartDecided,
     PauseAsked,
     RedoAsked,
     UnpauseAsked,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.adapters.bullmq_queue import RedisLink
     from marketeer.adapters.claude import ClaudeModel
     from marketeer.adapters.team_files import FileTeam
+    from marketeer.domain.approval import Approval
     from marketeer.domain.firing import Circumstances
     from marketeer.domain.goal import Goal
     from marketeer.domain.routing import Routing
@@ -92,7 +95,7 @@ class Office:
             from marketeer.adapters.bullmq_queue import RedisDoorbell
 
             self.doorbell = RedisDoorbell(self.doorbell, link, clock)
-        self.progress: Progress = Progress(store, clock, self.doorbell, self.tracer)
+        self.progress: Progress = Progress(store, clock, self.doorbell, self.tracer, gates=lambda: self.team.gates())
         self.library = library = Library(store, workspace, clock)
         self._closing = Closing(store=store, progress=self.progress, library=library, clock=clock)
         self.budget_page = BudgetPage(store, library, clock)
@@ -170,11 +173,41 @@ class Office:
             submission, store=self.store, team=self.team, clock=self.clock, progress=self.progress, token=token
         )
 
-    async def decide(self, approval_id: str, decision: Decision, *, note: str | None, by: str) -> Goal:
+    async def decide(
+        self, approval_id: str, decision: Decision, *, note: str | None, by: str, edited: bool = False
+    ) -> Goal:
+        """`edited`: what is approved is the file as a human has changed it. Raises UsageError when nobody has."""
         approval = await self.store.approval(approval_id)
-        decided = Decided(approval_id=approval.approval_id, decision=decision, note=note, by=by)
+        version = await self._edited_version(approval) if edited else None
+        decided = Decided(approval_id=approval.approval_id, decision=decision, note=note, by=by, output_version=version)
         await self.progress.apply(approval.goal_id, decided)
         return await self.store.goal(approval.goal_id)
+
+    async def decide_part(
+        self, text: str, only: Sequence[str], decision: Decision, *, note: str | None, by: str
+    ) -> Goal:
+        """Answer for some tasks of a goal, by skill, id or number. `text` names the goal, or one of its questions."""
+        from marketeer.engine.partly import find_asked, find_tasks
+
+        goal_id, approval_id = await find_asked(self.store, text)
+        task_ids = find_tasks(await self.store.tasks(goal_id), only, goal_id=goal_id)
+        part = PartDecided(task_ids=task_ids, decision=decision, by=by, note=note, approval_id=approval_id)
+        await self.progress.apply(goal_id, part)
+        return await self.store.goal(goal_id)
+
+    async def _edited_version(self, approval: Approval) -> int | None:
+        if approval.task_id is None:
+            msg = (
+                f"{approval.approval_id!r} asks about no output that could have been edited: answer it without --edited"
+            )
+            raise UsageError(msg)
+        task = await self.store.find_task(approval.task_id)
+        path = task.output_path or ""
+        found = await self.library.in_force(path, task.output_version) if path else None
+        if found is None or found.author is not Author.HUMAN or found.version == task.output_version:
+            msg = f"{path or approval.task_id!r} was not edited: change the file first, or approve it without --edited"
+            raise UsageError(msg)
+        return found.version
 
     async def cancel(self, goal_id: str, *, by: str, why: str | None = None) -> Goal:
         await self.progress.apply(goal_id, CancelAsked(by=by, why=why))

@@ -139,7 +139,9 @@ def load_snapshot(connection: sqlite3.Connection, goal_id: str) -> Snapshot:
         (goal_id,),
     )
     approvals = connection.execute(
-        "SELECT * FROM approvals WHERE goal_id = ? AND status = 'open' ORDER BY created_at", (goal_id,)
+        "SELECT * FROM approvals WHERE goal_id = ? AND (status = 'open' OR (status = 'void' AND gate = 1))"
+        " ORDER BY created_at",
+        (goal_id,),
     )
     (made,) = connection.execute("SELECT count(*) FROM approvals WHERE goal_id = ?", (goal_id,)).fetchone()
     return Snapshot(
@@ -283,6 +285,14 @@ def goals_waiting_elsewhere(connection: sqlite3.Connection) -> list[str]:
         " AND g.finished_at IS NULL"
     )
     return list(dict.fromkeys(row["goal_id"] for row in rows))
+
+
+def due_questions(connection: sqlite3.Connection, now: datetime) -> list[str]:
+    rows = connection.execute(
+        "SELECT DISTINCT goal_id FROM approvals WHERE status = 'open' AND (remind_at <= :now OR expires_at <= :now)",
+        {"now": time_text(now)},
+    )
+    return [row["goal_id"] for row in rows]
 
 
 def unfinished_task(connection: sqlite3.Connection, skill: str, *, rehearsal: bool) -> Task | None:

@@ -174,7 +174,7 @@ def failures_in_a_row(connection: sqlite3.Connection, goal_id: str, most: int) -
         " JOIN goals own ON own.goal_id = :goal_id"
         " WHERE g.rehearsal = own.rehearsal AND (g.goal_id = own.goal_id OR g.pipeline = own.pipeline)"
         " AND t.status IN ('approved', 'failed')"
-        " AND coalesce(t.reason, '') NOT LIKE 'rejected by a human%'"
+        " AND coalesce(t.reason, '') NOT LIKE 'rejected by %'"
         " AND t.finished_at > coalesce((SELECT max(a.decided_at) FROM approvals a JOIN goals h USING (goal_id)"
         " WHERE a.kind = 'pipeline' AND (h.goal_id = own.goal_id OR h.pipeline = own.pipeline)), '')"
         " ORDER BY t.finished_at DESC LIMIT :most",

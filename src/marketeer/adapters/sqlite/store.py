@@ -166,6 +166,9 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
     async def goals_waiting_on_other_goals(self) -> Sequence[str]:
         return await self._db.read(goals_sql.goals_waiting_elsewhere)
 
+    async def due_questions(self, *, now: datetime) -> Sequence[str]:
+        return await self._db.read(lambda c: goals_sql.due_questions(c, now))
+
     async def foundation_task(self, *, rehearsal: bool) -> Task | None:
         return await self._db.read(lambda c: goals_sql.unfinished_task(c, FOUNDATION_SKILL, rehearsal=rehearsal))
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from marketeer.adapters.team_files.gates import FILE as GATES_FILE
+from marketeer.adapters.team_files.gates import read_gates
 from marketeer.adapters.team_files.plans import Squad, SquadsFile, overlay_pipelines, read_pipelines
 from marketeer.adapters.team_files.prices import Models, read_models
 from marketeer.adapters.team_files.skills import (
@@ -27,6 +29,7 @@ from marketeer.adapters.team_files.skills import (
 )
 from marketeer.adapters.team_files.source import Source, list_folder, parse_toml, parse_yaml, read_text, suggest
 from marketeer.domain.errors import ConfigurationError, UsageError
+from marketeer.domain.gates import USUAL_GATES, Gates
 from marketeer.domain.plan import Pipeline
 from marketeer.domain.skill import Skill, SkillInfo
 from marketeer.domain.usage import ModelSpec, Tier
@@ -102,6 +105,10 @@ class FileTeam:
         msg = f"no pipeline {name!r}; {hint} (all: {', '.join(pipe.name for pipe in self._pipelines)})"
         raise UsageError(msg)
 
+    def gates(self) -> Gates:
+        """What happens with each kind of question."""
+        return self._gates
+
     def house_rules(self) -> str:
         return self._house_rules
 
@@ -161,6 +168,7 @@ class FileTeam:
         check_no_circle(self._folders, infos, blame=self.own_skills())
         self.squads()
         self.pipelines()
+        self.gates()
         self.house_rules()
         for tier in Tier:
             self.model(tier)
@@ -204,6 +212,12 @@ class FileTeam:
         if own is None:
             return built_in
         return overlay_pipelines(built_in, read_pipelines(*own, skills=self._folders), own[0])
+
+    @cached_property
+    def _gates(self) -> Gates:
+        (source, data), own = self._documents(GATES_FILE)
+        built_in = read_gates(source, data, USUAL_GATES, skills=self._folders)
+        return read_gates(*own, built_in, skills=self._folders) if own is not None else built_in
 
     @cached_property
     def _house_rules(self) -> str:
