@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 from marketeer.domain.advance import advance
-from marketeer.domain.approval import ApprovalKind
+from marketeer.domain.approval import Approval
 from marketeer.domain.goal import GOAL_TRANSITIONS, GoalStatus
 from marketeer.domain.journal import replay
 from marketeer.domain.outcome import Looked
@@ -74,7 +74,7 @@ def check_questions(play: Play) -> None:
     waiting = {task.waits_for for task in play.tasks.values() if task.status is TaskStatus.BLOCKED}
     assert waiting <= asked.keys()
     for approval_id, question in asked.items():
-        assert approval_id in waiting or question.kind is ApprovalKind.LEGAL_RISK
+        assert approval_id in waiting or any(is_held(question, task) for task in play.tasks.values())
     if play.goal.status.is_final:
         assert not asked
 
@@ -102,11 +102,18 @@ def _is_release(before: Task | None, after: Task) -> bool:
 
 
 def is_free(play: Play, task: Task) -> bool:
-    """By the words of the rule: dependencies approved, barrier passed, no question to the whole goal."""
+    """By the words of the rule: dependencies approved, barrier passed, no question that holds it."""
     sources = [play.tasks.get(need) or play.external.get(need) for need in task.depends_on]
     approved = all(source is not None and source.status is TaskStatus.APPROVED for source in sources)
-    gates = [q for q in play.questions() if q.kind is ApprovalKind.LEGAL_RISK]
-    return approved and not gates and (task.after_barrier is None or barrier_passed(play, task.after_barrier))
+    held = any(is_held(question, task) for question in play.questions())
+    return approved and not held and (task.after_barrier is None or barrier_passed(play, task.after_barrier))
+
+
+def is_held(question: Approval, task: Task) -> bool:
+    """By the words of the rule: a gate holds what has not begun, of all skills or of some, but for the released."""
+    its_own = not question.holds or task.skill in question.holds
+    begun = task.status is not TaskStatus.PENDING
+    return question.gate and not begun and its_own and task.task_id not in question.released
 
 
 def barrier_passed(play: Play, barrier_id: str) -> bool:

@@ -26,7 +26,12 @@ def plans(draw: st.DrawFn) -> Plan:
     elsewhere = draw(st.booleans())
     tasks = [_task(draw, seq, phases[seq - 1], barriers, elsewhere=elsewhere) for seq in range(1, count + 1)]
     gates = tuple(
-        Gate(kind=ApprovalKind.LEGAL_RISK, question=f"Is this allowed ({n})?") for n in range(draw(st.integers(0, 2)))
+        Gate(
+            kind=draw(st.sampled_from([ApprovalKind.LEGAL_RISK, ApprovalKind.PRICING_CHANGE, ApprovalKind.BUDGET])),
+            question=f"Is this allowed ({n})?",
+            holds=tuple(sorted(draw(st.sets(st.sampled_from([task.skill for task in tasks]), max_size=3)))),
+        )
+        for n in range(draw(st.integers(0, 2)))
     )
     return a_plan(tasks, barriers=barriers, gates=gates)
 

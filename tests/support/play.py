@@ -9,6 +9,7 @@ from typing import Any
 
 from marketeer.domain.advance import advance, begin
 from marketeer.domain.approval import Approval, ApprovalStatus, Decision
+from marketeer.domain.gates import USUAL_GATES, Gates
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.journal import JournalEntry
 from marketeer.domain.learning import Learning
@@ -45,8 +46,11 @@ LEASE = timedelta(minutes=1)
 class Play:
     """`apply` is one step of the engine without the engine. Everything else is a shorthand for one or more of them."""
 
-    def __init__(self, plan: Plan, *, goal: Goal | None = None, external: tuple[Task, ...] = ()) -> None:
+    def __init__(
+        self, plan: Plan, *, goal: Goal | None = None, external: tuple[Task, ...] = (), gates: Gates | None = None
+    ) -> None:
         self.now = NOW
+        self.gates = gates or USUAL_GATES
         self.plan = plan
         self.goal = goal or a_goal()
         self.external = {task.task_id: task for task in external}
@@ -73,7 +77,7 @@ class Play:
         )
 
     def apply(self, occurrence: Occurrence, *, taker: Taker | None = None) -> Change | None:
-        change = advance(self.snapshot(), occurrence, self.now, taker=taker)
+        change = advance(self.snapshot(), occurrence, self.now, taker=taker, gates=self.gates)
         if change is not None:
             self._keep(change)
         return change

@@ -30,7 +30,9 @@ from marketeer.domain.outcome import (
     Looked,
     Occurrence,
     OverBudget,
+    PartDecided,
     PauseAsked,
+    QuestionsLooked,
     RedoAsked,
     Reviewed,
     Taker,
@@ -58,6 +60,7 @@ class Player:
             self._hand_in: 10,
             self._wait: 2,
             self._decide: 3,
+            self._decide_in_part: 2,
             self._come_late: 1,
             self._redo: 1,
             self._pause_or_go_on: 1,
@@ -144,7 +147,7 @@ class Player:
         self.play.wait(seconds=self._random.choice([1, 30, 700, 40_000]))
 
     def _look(self) -> None:
-        looks: list[Occurrence] = [Looked(), BudgetLooked(), ApiLooked()]
+        looks: list[Occurrence] = [Looked(), BudgetLooked(), ApiLooked(), QuestionsLooked()]
         self._do(self._random.choice(looks))
 
     def _another_goal(self) -> None:
@@ -169,6 +172,12 @@ class Player:
             weights = [1 if choice is Decision.REJECT else 4 for choice in choices]
             (decision,) = self._random.choices(choices, weights=weights)
             self._do(Decided(approval_id=question.approval_id, decision=decision, by="ana", note="do"))
+
+    def _decide_in_part(self) -> None:
+        if self.play.questions() and (live := sorted(t for t, task in self.play.tasks.items() if not task.finished_at)):
+            some = self._random.sample(live, k=min(len(live), self._random.randint(1, 3)))
+            decision = self._random.choice([Decision.APPROVE, Decision.APPROVE, Decision.REJECT])
+            self._do(PartDecided(task_ids=tuple(some), decision=decision, by="ana", note=None))
 
     def _redo(self) -> None:
         if self.play.tasks:

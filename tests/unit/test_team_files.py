@@ -98,6 +98,7 @@ def built_in(tmp_path: Path) -> Path:
     for name in ("models.toml", "squads.yaml", "house-rules.md"):
         shutil.copy(BUILT_IN / name, root / name)
     (root / "pipelines.yaml").write_text(PIPELINES)
+    (root / "gates.yaml").write_text("loop:\n  stops: always\n")
     put_skill(root, "writer", CONTRACT)
     put_skill(root, "planner", PLANNER)
     put_skill(root, FOUNDATION_SKILL, FOUNDATION)

@@ -42,6 +42,13 @@ class ApprovalStatus(StrEnum):
     VOID = "void"
 
 
+# Of a question that all of a goal's work waits for, and of one that only some of it does.
+HOLDING_ALL = ((Decision.APPROVE, "start the work"), (Decision.REJECT, "cancel the goal"))
+HOLDING_SOME = (
+    (Decision.APPROVE, "start what waits for it"),
+    (Decision.REJECT, "drop what waits for it and what depends on that; the rest goes on"),
+)
+
 # Who answers a question that has expired.
 BY_POLICY = "gates.yaml"
 

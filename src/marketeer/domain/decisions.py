@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from marketeer.domain.approval import BY_POLICY, DECIDED, Approval, ApprovalKind, Decision
+from marketeer.domain.approval import BY_POLICY, DECIDED, HOLDING_SOME, Approval, ApprovalKind, Decision
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import UsageError
 from marketeer.domain.follow_up import REJECTED, abandon, held_tasks, requeue, superseding, was_skipped
@@ -112,7 +112,8 @@ def _decide_part_of_gate(draft: Draft, gate: Approval, task_ids: set[str], part:
         _drop(draft, [draft.tasks[task_id] for task_id in sorted(task_ids)], part)
         freed = gate
     else:
-        freed = draft.put_approval(gate, released=tuple(sorted({*gate.released, *_with_needs(draft, task_ids)})))
+        released = tuple(sorted({*gate.released, *_with_needs(draft, task_ids)}))
+        freed = draft.put_approval(gate, released=released, choices=HOLDING_SOME)
     if held_tasks(draft, freed):
         names = ", ".join(sorted(task_ids))
         draft.note(

@@ -262,13 +262,19 @@ def _live_status(draft: Draft) -> GoalStatus:
     tasks = [*draft.tasks.values(), *_waited_for_elsewhere(draft)]
     active = any(task.status.is_active for task in tasks)
     owed = any(item.state.is_open and item.task_id is None for item in draft.items.values())
-    if active or owed:
+    if active or owed or _just_found_elsewhere(draft):
         return GoalStatus.RUNNING
     if any(task.status is TaskStatus.DEFERRED for task in tasks):
         return GoalStatus.WAITING
     if gates or any(task.status is TaskStatus.BLOCKED for task in tasks):
         return GoalStatus.BLOCKED
     return GoalStatus.RUNNING
+
+
+def _just_found_elsewhere(draft: Draft) -> bool:
+    """A new task waits for one of another goal, which only the next look at this goal will show."""
+    known = draft.tasks.keys() | draft.external.keys()
+    return any(t.status is TaskStatus.PENDING and not known >= set(t.depends_on) for t in draft.tasks.values())
 
 
 def _waited_for_elsewhere(draft: Draft) -> list[Task]:

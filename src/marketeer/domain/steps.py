@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marketeer.domain.approval import ApprovalKind, Decision
+from marketeer.domain.approval import HOLDING_ALL, HOLDING_SOME, ApprovalKind, Decision
 from marketeer.domain.changing import changed
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import StaleClaim
@@ -19,15 +19,6 @@ from marketeer.domain.task_score import task_score
 from marketeer.domain.work import WorkItem, WorkKind, WorkState
 
 MAX_CYCLES = 50
-
-# Of a question to the whole goal, and of one that only some of its tasks wait for.
-_GATE_CHOICES = {
-    False: ((Decision.APPROVE, "start the work"), (Decision.REJECT, "cancel the goal")),
-    True: (
-        (Decision.APPROVE, "start what waits for it"),
-        (Decision.REJECT, "drop what waits for it and what depends on that; the rest goes on"),
-    ),
-}
 
 APPROVED = "approved"
 APPROVED_WITH_FINDINGS = "approved with findings"
@@ -126,7 +117,7 @@ def plan(draft: Draft, planned: Planned) -> None:
     for task in plan.tasks:
         draft.add(task, why=task.why or None)
     for gate in plan.gates:
-        draft.ask(gate.kind, gate.question, _GATE_CHOICES[bool(gate.holds)], gate=True, holds=gate.holds)
+        draft.ask(gate.kind, gate.question, HOLDING_SOME if gate.holds else HOLDING_ALL, gate=True, holds=gate.holds)
 
 
 def execute(draft: Draft, executed: Executed) -> None:
