@@ -24,7 +24,7 @@ from marketeer.engine.session import Session
 from marketeer.engine.worker import Worker, WorkerOptions
 from marketeer.masking import Masking
 from marketeer.runtime.hands import SWEEP_IN_COMPANY_S, lease_s, new_company, new_owner, new_queue
-from marketeer.runtime.loading import load_workspace_routing, zone_of
+from marketeer.runtime.loading import zone_of
 
 if TYPE_CHECKING:  # the office makes the crew
     from marketeer.runtime.office import Office
@@ -67,7 +67,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         store=store,
         library=library,
         team=office.team,
-        routing=load_workspace_routing(settings, office.team),
+        routing=office.routing,
         memory=memory,
         reports=Reports(store, clock),
         clock=clock,
