@@ -55,6 +55,10 @@ def test_outputs_that_promise_the_same_are_reported_at_once(inside: Inside, team
     tasks, report = start(inside)
     assert {skill: len(ids) for skill, ids in tasks.items()} == {"offer-page": 1, "offer-mail": 1}
     assert "## Contradictions" not in report
+    sources = report.partition("## Where it comes from")[2]
+    assert f"### offer-mail ({tasks['offer-mail'][0]})" in sources
+    assert "| 14-day free trial" not in sources, "a length is no figure that needs a source"
+    assert "| figure | " in sources
 
 
 def test_the_later_output_is_done_over_once_and_what_is_left_is_in_the_report(inside: Inside, team: Path) -> None:

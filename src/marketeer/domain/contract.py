@@ -15,6 +15,7 @@ from marketeer.domain.review import Severity
 REF_REGISTRY = "registry"  # a skill's name, `director` or `human`
 REF_PERSONA = "context.personas"  # a persona of the product context
 REF_PRICE = "context.prices"  # a price that stands in the product context
+CONTEXT_SOURCE = "product context"  # what the product context is called as a source
 GOAL_SOURCE = "goal"  # the name under which the goal's own words are a source
 REF_SOURCE = "sources"  # an input or an upstream output of this task, by path
 REF_TEXT = "text:"  # `text:<Section heading>`: words that stand in that section, word for word
@@ -274,3 +275,9 @@ class Facts:
         if self.context is not None:
             yield self.context
         yield from self.sources.values()
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """The same, each with what it is called."""
+        if self.context is not None:
+            yield CONTEXT_SOURCE, self.context
+        yield from self.sources.items()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from marketeer.domain.contract import Contract, Facts, Section
 from marketeer.domain.contract_blocks import contains, field_labels, run_checks
+from marketeer.domain.contract_names import names_and_links
 from marketeer.domain.contract_provenance import provenance
 from marketeer.domain.contract_quotes import quotations
 from marketeer.domain.contract_refs import References
@@ -29,21 +30,34 @@ from marketeer.domain.contract_voice import (
 )
 from marketeer.domain.markdown import Outline, Part, count_words, heading_key, key, parse
 from marketeer.domain.review import Finding, Severity
+from marketeer.domain.sourced import Sourced, SourceList
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What is wrong, worst first within document order, and what could not be checked, one sentence each."""
+    """What is wrong, worst first within document order, and what could not be checked, one sentence each.
+
+    `sourced` are the first of its figures, quotations, names and links, with where they come from; `sourced_count` says
+    how many there are in all.
+    """
 
     findings: tuple[Finding, ...]
     waived: tuple[str, ...]
+    sourced: tuple[Sourced, ...] = ()
+    sourced_count: int = 0
 
 
 def check(contract: Contract, text: str, facts: Facts) -> CheckResult:
     """Hold `text` against `contract`. Never raises on any text."""
     outline = parse(text)
     run = _Run(contract=contract, facts=facts, outline=outline, refs=References(facts=facts, outline=outline))
-    return CheckResult(findings=tuple(run.findings()), waived=tuple(run.refs.waived))
+    findings = tuple(run.findings())
+    return CheckResult(
+        findings=findings,
+        waived=tuple(run.refs.waived),
+        sourced=run.sources.kept(),
+        sourced_count=run.sources.count,
+    )
 
 
 def _finding(section: str, severity: Severity, found: str, wanted: str) -> Finding:
@@ -58,6 +72,7 @@ class _Run:
     facts: Facts
     outline: Outline
     refs: References
+    sources: SourceList = field(default_factory=SourceList)
 
     def findings(self) -> Iterator[Finding]:
         yield from safety(self.outline, self.facts)
@@ -68,9 +83,10 @@ class _Run:
             if part is not None:
                 yield from self._section(section, part)
         yield from placeholders(self.contract, self.outline)
-        yield from provenance(self.contract, self.outline, self.facts, self.refs.waive)
+        yield from provenance(self.contract, self.outline, self.facts, self.refs.waive, self.sources)
         yield from sums(self.outline)
-        yield from quotations(self.outline, self.facts)
+        yield from quotations(self.outline, self.facts, self.sources)
+        yield from names_and_links(self.contract, self.outline, self.facts, self.sources)
         yield from customer_words(self.contract, self.outline, self.facts, self.refs.waive)
         yield from itself(self.contract, self.outline)
         if self.contract.envelope:

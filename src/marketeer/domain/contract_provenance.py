@@ -18,6 +18,7 @@ from marketeer.domain.contract_units import Form, Places, Unit, places, units
 from marketeer.domain.contract_values import shown
 from marketeer.domain.markdown import Outline, heading_key, key
 from marketeer.domain.review import Finding, Severity
+from marketeer.domain.sourced import SourcedKind, SourceList
 
 Waive = Callable[[str], None]
 TAGS_IN_WORDS = "[ctx], [in:path], [calc], [A1], [target], [example] or [bench: source, year]"
@@ -33,12 +34,19 @@ _NAMED_SOURCE = re.compile(
 _FIGURE_OR_TAG = re.compile(r"[\d\[]")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _SHOWN = 3
+_AROUND = 30
+_MARKUP = re.compile(r"[*_`]+")
 
 
-def provenance(contract: Contract, outline: Outline, facts: Facts, waive: Waive) -> list[Finding]:
+def provenance(contract: Contract, outline: Outline, facts: Facts, waive: Waive, sources: SourceList) -> list[Finding]:
     """Everything wrong with the figures of a document and their tags."""
     run = _Run(
-        contract=contract, outline=outline, facts=facts, places=places(contract), assumptions=_assumption_ids(outline)
+        contract=contract,
+        outline=outline,
+        facts=facts,
+        places=places(contract),
+        assumptions=_assumption_ids(outline),
+        sources=sources,
     )
     if not facts.on_file:
         waive("Figures and quotes were not held against sources: there is no product context and no input.")
@@ -56,6 +64,7 @@ class _Run:
     facts: Facts
     places: Places
     assumptions: frozenset[str]
+    sources: SourceList
     found: dict[tuple[str, Severity, str], list[str]] = field(default_factory=dict)
     covered: bool = False  # whether a remark above the list or table says where all its figures come from
     where: tuple[str, str] = ("", "")
@@ -94,12 +103,16 @@ class _Run:
         if not self.facts.on_file:
             return
         for claim in claims(text):
-            if not self._on_file(claim, text):
+            source = self._holder(claim, text)
+            self.sources.note(SourcedKind.FIGURE, _around(text, claim), source, public=True)
+            if source is None:
                 wanted = f"in {what} only figures that stand literally in the product context or an input"
                 self._add(unit.section, severity, wanted, shown(claim.text))
 
-    def _on_file(self, claim: Claim, text: str) -> bool:
-        return any(stated(source).holds(claim, text[: claim.start]) for source in self.facts.texts())
+    def _holder(self, claim: Claim, text: str) -> str | None:
+        """The text on file that states the figure."""
+        before = text[: claim.start]
+        return next((name for name, known in self.facts.named() if stated(known).holds(claim, before)), None)
 
     # -- tags ----------------------------------------------------------------------------------------------------
 
@@ -125,7 +138,9 @@ class _Run:
             yield cell, unit.header[at] if at < len(unit.header) else None
 
     def _untagged(self, unit: Unit, claim: Claim, text: str) -> None:
-        known = self.facts.on_file and self._on_file(claim, text)
+        source = self._holder(claim, text) if self.facts.on_file else None
+        self.sources.note(SourcedKind.FIGURE, _around(text, claim), source, public=False)
+        known = source is not None
         if not self.contract.envelope:
             if self.facts.on_file and not known:
                 wanted = "only figures that an input, the goal or the earlier version states; otherwise `Unknown: ...`"
@@ -154,6 +169,8 @@ class _Run:
 
     def _tag(self, unit: Unit, tag: Tag, text: str) -> None:
         self._ids(unit, tag)
+        if figure := _tagged_figure(text):
+            self.sources.note(SourcedKind.FIGURE, figure, tag.in_words(), public=False)
         if tag.bench is not None and not (_YEAR.search(tag.bench) and re.search(r"[A-Za-z]{3}", tag.bench)):
             self._add(unit.section, Severity.MAJOR, "a benchmark's source and year: [bench: source, year]", tag.text)
         if tag.ids or tag.bench or not self.facts.on_file:
@@ -221,6 +238,26 @@ def _assumption_ids(outline: Outline) -> frozenset[str]:
             cells = (row[0] for table in part.tables for row in table.rows if row)
             return frozenset(one for cell in cells for one in CITED.findall(cell.upper()))
     return frozenset()
+
+
+def _around(text: str, claim: Claim) -> str:
+    """A figure with the words beside it, on one line."""
+    left = text[max(0, claim.start - _AROUND) : claim.start].rpartition("\n")[2]
+    right = text[claim.end : claim.end + _AROUND].partition("\n")[0]
+    if claim.start > _AROUND and len(left) == _AROUND:
+        left = left.partition(" ")[2]
+    if len(right) == _AROUND:
+        right = right.rpartition(" ")[0]
+    return _MARKUP.sub("", left + text[claim.start : claim.end] + right).strip(" |-")
+
+
+def _tagged_figure(text: str) -> str:
+    """The end of what stands before a tag, when there is a figure in it."""
+    whole = text.rstrip()
+    tail = whole[-2 * _AROUND :]
+    tail = tail if len(tail) == len(whole) else tail.partition(" ")[2]
+    tail = _MARKUP.sub("", tail.rpartition("\n")[2]).strip(" |-.;,:")
+    return tail if any(map(str.isdigit, tail)) else ""
 
 
 def _verb(wanted: str) -> str:

@@ -14,6 +14,7 @@ from marketeer.domain.contract_values import shown
 from marketeer.domain.contract_verbatim import holds_words
 from marketeer.domain.markdown import Outline, same
 from marketeer.domain.review import Finding, Severity
+from marketeer.domain.sourced import SourcedKind, SourceList
 
 _MIN_WORDS = 4
 _QUOTED = re.compile(r'(?<![\w"])"(?P<text>[^"]{8,600}?)"(?!\w)')
@@ -46,16 +47,16 @@ _NOT_SAID = re.compile(
 )
 
 
-def quotations(outline: Outline, facts: Facts) -> Iterator[Finding]:
+def quotations(outline: Outline, facts: Facts, sources: SourceList) -> Iterator[Finding]:
     """Attributed quotations that no source holds."""
     if not facts.on_file:
         return
     for unit in units(outline.text):
         if unit.section and (unit.form is not Form.BLOCK or unit.is_customer_block):
-            yield from _of(unit, facts)
+            yield from _of(unit, facts, sources)
 
 
-def _of(unit: Unit, facts: Facts) -> Iterator[Finding]:
+def _of(unit: Unit, facts: Facts, sources: SourceList) -> Iterator[Finding]:
     for text in unit.cells or (unit.text,):
         clear = same(text)
         if '"' not in clear:
@@ -64,7 +65,9 @@ def _of(unit: Unit, facts: Facts) -> Iterator[Finding]:
             words = match["text"].strip()
             if len(words.split()) < _MIN_WORDS or not is_attributed(clear, match, facts):
                 continue
-            if not any(holds_words(source, words) for source in facts.texts()):
+            source = next((name for name, known in facts.named() if holds_words(known, words)), None)
+            sources.note(SourcedKind.QUOTE, words, source, public=unit.is_customer_block)
+            if source is None:
                 wanted = (
                     "a customer's words only word for word as the product context or an input has them, or no quote"
                 )

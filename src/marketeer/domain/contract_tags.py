@@ -29,6 +29,16 @@ class Tag:
     ids: tuple[str, ...]
     bench: str | None
 
+    def in_words(self) -> str:
+        """What the tag says of the source."""
+        if self.bench is not None:
+            return f"benchmark: {self.bench}"
+        kinds = (name for name in ("calc", "target", "example") if name in self.text.casefold())
+        words = {"calc": "calculation", "target": "target", "example": "illustration"}
+        ids = (f"assumption {one}" for one in self.ids)
+        context = ("product context",) if self.context else ()
+        return ", ".join((*context, *self.inputs, *ids, *(words[kind] for kind in kinds))) or self.text
+
 
 def tags(text: str) -> list[Tag]:
     """The tags in a text, in order."""

@@ -147,7 +147,7 @@ def placeholders(contract: Contract, outline: Outline) -> Iterator[Finding]:
 def customer_words(contract: Contract, outline: Outline, facts: Facts, waive: Waive) -> Iterator[Finding]:
     """Words to avoid and worn phrases in what customers read."""
     where = places(contract)
-    texts = [(unit, text) for unit in units(outline.text) for text in _customer_texts(unit, where)]
+    texts = [(unit, text) for unit in units(outline.text) for text in customer_texts(unit, where)]
     if not texts:
         return
     if not facts.words_to_avoid:
@@ -162,7 +162,8 @@ def customer_words(contract: Contract, outline: Outline, facts: Facts, waive: Wa
             yield _finding(unit.section, Severity.MAJOR, found, "other words; these are to be avoided")
 
 
-def _customer_texts(unit: Unit, where: Places) -> Iterator[str]:
+def customer_texts(unit: Unit, where: Places) -> Iterator[str]:
+    """What customers read of a unit: all of it, some cells of a row, or nothing."""
     if where.is_customers(unit, unit.label or None):
         yield unit.text
     elif unit.form is Form.ROW:

@@ -13,6 +13,7 @@ from marketeer.domain.contract_check import check
 from marketeer.domain.markdown import Outline, parse
 from marketeer.domain.product_context import facts_of, parse_context
 from marketeer.domain.review import Finding
+from marketeer.domain.sourced import Sourced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +39,14 @@ class Exam:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """What was found, what could not be checked, and the skills that the output wants to work next."""
+    """What was found, what could not be checked, and the skills that the output wants to work next. `sourced` are the
+    first of `sourced_count` figures, quotations, names and links, with where they come from."""
 
     findings: tuple[Finding, ...]
     waived: tuple[str, ...]
     asked_for: frozenset[str]
+    sourced: tuple[Sourced, ...] = ()
+    sourced_count: int = 0
 
 
 def examine(exam: Exam) -> Examined:
@@ -55,7 +59,13 @@ def examine(exam: Exam) -> Examined:
         facts = replace(facts, context=standard.context or None)
     result = check(standard.contract, exam.text, facts)
     asked_for = standard.registry & _cells_under(parse(exam.text), "to")
-    return Examined(findings=result.findings, waived=result.waived, asked_for=asked_for)
+    return Examined(
+        findings=result.findings,
+        waived=result.waived,
+        asked_for=asked_for,
+        sourced=result.sourced,
+        sourced_count=result.sourced_count,
+    )
 
 
 def _cells_under(outline: Outline, column: str) -> set[str]:

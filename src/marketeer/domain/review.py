@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from marketeer.domain.sourced import Sourced
+
 
 class Severity(StrEnum):
     CRITICAL = "critical"
@@ -36,7 +38,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """The judgement of one output version. `waived` are checks that an Unknown in the context made impossible."""
+    """The judgement of one output version. `waived` are checks that an Unknown in the context made impossible.
+
+    `sourced` are the first of `sourced_count` figures, quotations, names and links, with where they come from.
+    """
 
     task_id: str
     goal_id: str
@@ -47,6 +52,8 @@ class Review:
     waived: tuple[str, ...]
     path: str
     created_at: datetime
+    sourced: tuple[Sourced, ...] = ()
+    sourced_count: int = 0
 
 
 def verdict_of(findings: tuple[Finding, ...]) -> Verdict:

@@ -20,6 +20,7 @@ from marketeer.domain.plan import Plan
 from marketeer.domain.review import Review, Severity
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.usage import dollars
+from marketeer.engine.source_tables import source_tables
 from marketeer.ports import Clock, Store
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -77,6 +78,7 @@ class Reports:
             contradictions=[one.line() for one in contradictions],
             stale=_stale(tasks),
             assumptions=await self._assumptions(approved, reviews),
+            sources=source_tables(approved, reviews),
             before_you_publish=[*goal.before_you_publish, *ALWAYS_BEFORE_PUBLISHING],
             costs=[{"task_id": t.task_id, "spend": bill.by_task.get(t.task_id, Spend())} for t in tasks],
             estimated=sum(call.estimated for call in calls),

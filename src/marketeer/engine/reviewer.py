@@ -44,6 +44,8 @@ class Reviewer:
             waived=result.waived,
             path=review_path(task_id=task.task_id, number=task.generation, rehearsal=goal.rehearsal),
             created_at=now,
+            sourced=result.sourced,
+            sourced_count=result.sourced_count,
         )
         document = Document(
             path=review.path,
