@@ -21,6 +21,7 @@ from marketeer.domain.skill import FOUNDATION_SKILL, Skill
 from marketeer.domain.task import Task
 from marketeer.domain.usage import ModelSpec, Tier, Usage
 from marketeer.domain.work import WorkItem
+from marketeer.engine.inputs import Inputs
 from marketeer.engine.ledger import Bought, Ledger
 from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
@@ -57,6 +58,15 @@ class Result:
     learnings_withheld: tuple[str, ...]
     missing_inputs: tuple[str, ...]
     warnings: tuple[str, ...]
+    inputs: Inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """`inputs` None: the output was made before a crash, and nobody knows any more what was read for it."""
+
+    executed: Executed
+    inputs: Inputs | None = None
 
 
 class Executor:
@@ -84,14 +94,14 @@ class Executor:
         self._progress_of = progress_of
         self._calls_a_task: dict[str, float] = {}
 
-    async def run(self, item: WorkItem, goal: Goal, task: Task, *, again: bool = False) -> Executed:
+    async def run(self, item: WorkItem, goal: Goal, task: Task, *, again: bool = False) -> Done:
         """Do the task, or find that it was done before a crash. Its output is recorded when this returns. Raises what
         the worker's boundary knows."""
         # The first claim of an item finds nothing that an earlier one has recorded.
         recorded = await self._store.document_of(item) if item.claim > 1 else None
         if recorded is not None:
             log.info("output_found", path=recorded.path, version=recorded.version)
-            return _executed(item, recorded.path, recorded.version, recorded.warnings)
+            return Done(executed=_executed(item, recorded.path, recorded.version, recorded.warnings))
         result = await self._execute(item, goal, task, again=again)
         log.debug(
             "execution_done",
@@ -103,8 +113,12 @@ class Executor:
             learnings_included=len(result.learnings_included),
             missing_inputs=list(result.missing_inputs),
         )
-        executed = _executed(item, result.output_path, result.output_version, result.warnings)
-        return changed(executed, learnings=result.learnings_included, learnings_withheld=result.learnings_withheld)
+        executed = changed(
+            _executed(item, result.output_path, result.output_version, result.warnings),
+            learnings=result.learnings_included,
+            learnings_withheld=result.learnings_withheld,
+        )
+        return Done(executed=executed, inputs=result.inputs)
 
     async def _execute(self, item: WorkItem, goal: Goal, task: Task, *, again: bool) -> Result:
         started = self._clock.monotonic()
@@ -148,6 +162,7 @@ class Executor:
             learnings_withheld=gathered.told.withheld,
             missing_inputs=gathered.missing,
             warnings=warnings,
+            inputs=gathered.inputs,
         )
 
     async def _call(
@@ -266,6 +281,7 @@ class Executor:
         return _Gathered(
             parts=parts,
             told=told,
+            inputs=Inputs(context=context, texts=upstream | inputs),
             missing=tuple(sources.missing),
             warnings=tuple(f"{path} could not be read" for path in sources.missing),
             made_from=tuple(sources.made_from),
@@ -308,6 +324,7 @@ class Executor:
 class _Gathered:
     parts: PromptParts
     told: Recalled
+    inputs: Inputs
     missing: tuple[str, ...]
     warnings: tuple[str, ...]
     made_from: tuple[str, ...]

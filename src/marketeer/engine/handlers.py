@@ -10,13 +10,13 @@ from marketeer.domain.changing import changed
 from marketeer.domain.document import Document
 from marketeer.domain.errors import StaleClaim
 from marketeer.domain.goal import Goal
-from marketeer.domain.outcome import Executed, ItemRef, Outcome, Reviewed
+from marketeer.domain.outcome import ItemRef, Outcome, Reviewed
 from marketeer.domain.review import Review
 from marketeer.domain.snapshot import Snapshot
 from marketeer.domain.task import Task
 from marketeer.domain.work import WorkItem, WorkKind, work_item_id
 from marketeer.engine.director import Director
-from marketeer.engine.executor import Executor
+from marketeer.engine.executor import Done, Executor
 from marketeer.engine.progress import Progress
 from marketeer.engine.reviewer import Reviewer
 from marketeer.logs import get_logger
@@ -62,11 +62,11 @@ class Handlers:
             case WorkKind.EXECUTE:
                 task = _task(snapshot, item)
                 again = any(t.skill == task.skill and not t.status.is_final for t in snapshot.tasks if t is not task)
-                executed = await self._executor.run(item, snapshot.goal, task, again=again)
+                done = await self._executor.run(item, snapshot.goal, task, again=again)
                 return (
-                    await self._judged(item, snapshot.goal, task, executed)
+                    await self._judged(item, snapshot.goal, task, done)
                     if may_judge()
-                    else Handled(outcome=executed)
+                    else Handled(outcome=done.executed)
                 )
             case WorkKind.REVIEW:
                 return await self._review(item, snapshot)
@@ -90,15 +90,16 @@ class Handlers:
         )
         return Handled(outcome=outcome, documents=[document], reviews=[review])
 
-    async def _judged(self, item: WorkItem, goal: Goal, task: Task, executed: Executed) -> Handled:
+    async def _judged(self, item: WorkItem, goal: Goal, task: Task, done: Done) -> Handled:
         """The output is recorded by now, so that its review can cost nothing: one that fails is owed, and fails as a
         step of its own, where a human hears of it."""
+        executed = done.executed
         review_id = work_item_id(task.task_id, WorkKind.REVIEW, task.generation)
         step = changed(item, work_item_id=review_id, kind=WorkKind.REVIEW, claim=1)
         try:
             with self._tracer.step(step, goal, agent=REVIEWER):
                 judged, document, review = await self._reviewer.judge(
-                    goal, task, executed.output_path, executed.output_version
+                    goal, task, executed.output_path, executed.output_version, made_from=done.inputs
                 )
         except Exception as exc:  # noqa: BLE001 - see above
             log.warning("review_put_off", task_id=task.task_id, error_type=type(exc).__name__)

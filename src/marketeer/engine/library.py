@@ -47,9 +47,11 @@ class Library:
         self._met: set[str] = set()
         self.warnings: list[str] = []
 
-    async def in_force(self, path: str, version: int | None = None) -> Document | None:
-        """The pinned version (None: the newest), or what a human has put in its place since."""
-        await self.refresh(path)
+    async def in_force(self, path: str, version: int | None = None, *, look: bool = True) -> Document | None:
+        """The pinned version (None: the newest), or what a human has put in its place since. Without a `look` its file
+        is believed to be as it was."""
+        if look:
+            await self.refresh(path)
         return await self._store.document_in_force(path, version)
 
     async def product_context(self, *, rehearsal: bool) -> Document | None:
@@ -74,6 +76,9 @@ class Library:
         # Tasks of one phase look at their common inputs at the same moment: an edit is one version all the same.
         if path in self._under_way:
             return None  # our own file: whoever writes it finds a person's edit before replacing it
+        stamp = await self._workspace.stamp(path)
+        if stamp == self._stamps.get(path) and (stamp is not None or path not in self._digests):
+            return stamp  # as it was, or as little there as it was
         lock = self._locks.setdefault(path, asyncio.Lock())
         async with lock:
             stamp = await self._workspace.stamp(path)

@@ -11,6 +11,7 @@ from marketeer.domain.outcome import Judgement
 from marketeer.domain.review import Review, verdict_of
 from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.domain.task import Task
+from marketeer.engine.inputs import Inputs
 from marketeer.engine.library import Library
 from marketeer.ports import Clock, Examiner, Team
 
@@ -23,16 +24,22 @@ class Reviewer:
         self._clock = clock
 
     async def judge(
-        self, goal: Goal, task: Task, path: str | None, version: int | None
+        self, goal: Goal, task: Task, path: str | None, version: int | None, *, made_from: Inputs | None = None
     ) -> tuple[Judgement, Document, Review]:
         """This version of the task's output: what was found, the review as a document and as a record, to be
-        committed together."""
+        committed together.
+
+        `made_from` are the texts that it was made from a moment ago; None: they are read anew."""
         began_at = self._clock.now()
-        output = await self._library.in_force(path or "", version)
+        # A first version that was stored a moment ago has no file yet that a person could have changed.
+        is_known = made_from is not None and version == 1
+        output = await self._library.in_force(path or "", version, look=not is_known)
         if output is None:
             msg = f"the output of {task.task_id!r} is gone"
             raise MissingInput(msg)
-        result = await self._examiner.examine(await self._exam(goal, task, output))
+        if made_from is None or task.skill == FOUNDATION_SKILL:
+            made_from = await self._inputs(goal, task)
+        result = await self._examiner.examine(self._exam(goal, task, output, made_from))
         now = self._clock.now()
         review = Review(
             task_id=task.task_id,
@@ -65,8 +72,8 @@ class Reviewer:
         )
         return judgement, document, review
 
-    async def _exam(self, goal: Goal, task: Task, output: Document) -> Exam:
-        context = await self._library.product_context(rehearsal=goal.rehearsal)
+    def _exam(self, goal: Goal, task: Task, output: Document, made_from: Inputs) -> Exam:
+        context = made_from.context
         is_context = task.skill == FOUNDATION_SKILL
         is_earlier = context is not None and not (is_context and context.version == output.version)
         standard = Standard(
@@ -74,19 +81,20 @@ class Reviewer:
             registry=frozenset(self._team.skill_names()),
             context=context.content if context is not None and is_earlier else "",
         )
-        sources = await self._sources(goal, task)
+        # the texts, besides the product context, that a figure or a quote may come from
+        sources = {GOAL_SOURCE: goal.description, **made_from.texts}
         return Exam(standard=standard, text=output.content, sources=sources, is_context=is_context)
 
-    async def _sources(self, goal: Goal, task: Task) -> dict[str, str]:
-        """The texts, besides the product context, that a figure or a quote may come from."""
-        sources = {GOAL_SOURCE: goal.description}
+    async def _inputs(self, goal: Goal, task: Task) -> Inputs:
+        context = await self._library.product_context(rehearsal=goal.rehearsal)
+        texts: dict[str, str] = {}
         named = [(pin.path, pin.version) for pin in task.pins]
         named += [(path, int(version)) for path, _, version in (one.rpartition("@") for one in goal.inputs)]
         for path, version in named:
             document = await self._library.in_force(path, version)
             if document is not None:
-                sources[path] = document.content
-        return sources
+                texts[path] = document.content
+        return Inputs(context=context, texts=texts)
 
 
 def render_review(review: Review, task: Task, path: str) -> str:
