@@ -10,7 +10,7 @@ from marketeer.domain.draft import Draft
 from marketeer.domain.goal import Barrier, GoalStatus
 from marketeer.domain.learning import learning_of_goal
 from marketeer.domain.skill import FOUNDATION_SKILL
-from marketeer.domain.task import WAITS_FOR_BUDGET, Pin, Task, TaskStatus
+from marketeer.domain.task import ACTIVE, WAITS_FOR_BUDGET, Pin, Task, TaskStatus
 from marketeer.domain.work import WorkKind, WorkState, work_item_id
 
 REJECTED = "rejected by"
@@ -111,6 +111,8 @@ def _pins(draft: Draft, task: Task) -> tuple[Pin, ...]:
 def _replace_lost_foundation(draft: Draft) -> None:
     """Another goal's product-context task that was lost is done here instead."""
     lost = {t.task_id: t for t in draft.external.values() if t.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)}
+    if not lost:
+        return
     waiting = [t for t in draft.tasks.values() if t.status is TaskStatus.PENDING and lost.keys() & set(t.depends_on)]
     if not waiting:
         return
@@ -163,8 +165,9 @@ def _lost_dependency(draft: Draft, task: Task) -> Task | None:
 
 def _gates(draft: Draft) -> list[Approval]:
     """Questions that hold tasks back: those asked before work starts, and those about the whole goal."""
-    waiting = {task.waits_for for task in draft.tasks.values()}
-    return [a for a in draft.open_approvals() if a.gate or (a.task_id is None and a.approval_id not in waiting)]
+    asked = draft.open_approvals()
+    waiting = {task.waits_for for task in draft.tasks.values()} if asked else set()
+    return [a for a in asked if a.gate or (a.task_id is None and a.approval_id not in waiting)]
 
 
 def holds(gate: Approval, task: Task) -> bool:
@@ -196,8 +199,12 @@ def _release(draft: Draft) -> None:
 def _is_free(draft: Draft, task: Task) -> bool:
     if task.after_barrier and not _passed(draft, task.after_barrier):
         return False
-    sources = [_find(draft, task_id) for task_id in task.depends_on]
-    return all(source is not None and source.status is TaskStatus.APPROVED for source in sources)
+    # A plain loop: it is asked of every task that waits, at every step.
+    for task_id in task.depends_on:
+        source = _find(draft, task_id)
+        if source is None or source.status is not TaskStatus.APPROVED:
+            return False
+    return True
 
 
 # -- barriers and the report ---------------------------------------------------------------------------------
@@ -259,16 +266,15 @@ def _live_status(draft: Draft) -> GoalStatus:
     gates = _gates(draft)
     if any(not (gate.holds or gate.released) for gate in gates):
         return GoalStatus.BLOCKED
-    tasks = [*draft.tasks.values(), *_waited_for_elsewhere(draft)]
-    active = any(task.status.is_active for task in tasks)
-    owed = any(item.state.is_open and item.task_id is None for item in draft.items.values())
-    if active or owed or _just_found_elsewhere(draft):
+    states = {task.status for task in draft.tasks.values()}
+    if draft.external:
+        states |= {task.status for task in _waited_for_elsewhere(draft)}
+    owed = any(item.task_id is None and item.state.is_open for item in draft.items.values())
+    if owed or not states.isdisjoint(ACTIVE) or _just_found_elsewhere(draft):
         return GoalStatus.RUNNING
-    if any(task.status is TaskStatus.DEFERRED for task in tasks):
+    if TaskStatus.DEFERRED in states:
         return GoalStatus.WAITING
-    if gates or any(task.status is TaskStatus.BLOCKED for task in tasks):
-        return GoalStatus.BLOCKED
-    return GoalStatus.RUNNING
+    return GoalStatus.BLOCKED if gates or TaskStatus.BLOCKED in states else GoalStatus.RUNNING
 
 
 def _just_found_elsewhere(draft: Draft) -> bool:

@@ -59,16 +59,21 @@ class Change:
 
 def after(snapshot: Snapshot, change: Change) -> Snapshot:
     """The snapshot as the store would load it once `change` is committed, but for other goals' tasks."""
-    tasks = {task.task_id: task for task in snapshot.tasks} | {c.after.task_id: c.after for c in change.tasks}
     items = {i.work_item_id: i for i in snapshot.items} | {i.work_item_id: i for i in change.items}
     approvals = {a.approval_id: a for a in snapshot.approvals} | {a.approval_id: a for a in change.approvals}
-    known = {a.approval_id for a in snapshot.approvals}
-    asked = sum(a.approval_id not in known for a in change.approvals)
+    asked = len(approvals) - len(snapshot.approvals)
     return Snapshot(
         goal=change.goal,
-        tasks=tuple(sorted(tasks.values(), key=lambda task: task.seq)),
+        tasks=_tasks_after(snapshot.tasks, change.tasks),
         external=snapshot.external,
         items=tuple(i for i in items.values() if i.state.is_open or i.task_id is None),
         approvals=tuple(a for a in approvals.values() if a.is_open or a.may_be_asked_again),
         approvals_made=snapshot.approvals_made + asked,
     )
+
+
+def _tasks_after(before: tuple[Task, ...], changes: tuple[TaskChange, ...]) -> tuple[Task, ...]:
+    """In the order of the plan, in which they are already unless some are new."""
+    new = {each.after.task_id: each.after for each in changes}
+    tasks = [new.pop(task.task_id, task) for task in before]
+    return tuple(sorted([*tasks, *new.values()], key=lambda task: task.seq) if new else tasks)

@@ -194,7 +194,7 @@ def _approve(
     if task.revision:
         draft.learnings.append(learning_of_approval(draft.goal, approved, findings, draft.now))
     # Skipping one task rewires others: each is looked at as it is by then.
-    for task_id in list(draft.tasks):
+    for task_id in [one.task_id for one in draft.tasks.values() if one.condition == task.skill]:
         other = draft.tasks[task_id]
         if _hangs_on(other, task) and other.skill not in asked_for:
             _skip(draft, other, task)

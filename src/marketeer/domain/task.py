@@ -25,15 +25,16 @@ class TaskStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return self in (TaskStatus.APPROVED, TaskStatus.FAILED, TaskStatus.CANCELLED)
+        return self in _FINAL
 
     @property
     def is_active(self) -> bool:
-        """Moving by itself: a worker has it or will take it without anybody's help."""
-        return self in _ACTIVE
+        return self in ACTIVE
 
 
-_ACTIVE = frozenset(
+_FINAL = frozenset({TaskStatus.APPROVED, TaskStatus.FAILED, TaskStatus.CANCELLED})
+# Moving by itself: a worker has it or will take it without anybody's help.
+ACTIVE = frozenset(
     {
         TaskStatus.QUEUED,
         TaskStatus.RUNNING,

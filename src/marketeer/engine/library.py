@@ -47,11 +47,9 @@ class Library:
         self._met: set[str] = set()
         self.warnings: list[str] = []
 
-    async def in_force(self, path: str, version: int | None = None, *, look: bool = True) -> Document | None:
-        """The pinned version (None: the newest), or what a human has put in its place since. Without a `look` its file
-        is believed to be as it was."""
-        if look:
-            await self.refresh(path)
+    async def in_force(self, path: str, version: int | None = None) -> Document | None:
+        """The pinned version (None: the newest), or what a human has put in its place since."""
+        await self.refresh(path)
         return await self._store.document_in_force(path, version)
 
     async def product_context(self, *, rehearsal: bool) -> Document | None:

@@ -31,9 +31,7 @@ class Reviewer:
 
         `made_from` are the texts that it was made from a moment ago; None: they are read anew."""
         began_at = self._clock.now()
-        # A first version that was stored a moment ago has no file yet that a person could have changed.
-        is_known = made_from is not None and version == 1
-        output = await self._library.in_force(path or "", version, look=not is_known)
+        output = await self._library.in_force(path or "", version)
         if output is None:
             msg = f"the output of {task.task_id!r} is gone"
             raise MissingInput(msg)
