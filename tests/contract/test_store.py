@@ -249,6 +249,28 @@ async def test_equally_old_items_keep_their_order_when_one_was_handed_back(store
     assert [i.work_item_id for i in await store.ready_items(now=NOW, scope=EVERYTHING, limit=9)] == before
 
 
+async def test_what_was_begun_before_goes_ahead_of_what_nobody_has_begun(store: Store) -> None:
+    """The dead worker's step has waited for a lease already."""
+    play = started(a_task(1), a_task(2))
+    ref = play.start(2)
+    play.apply(HandedBack(item=ref, reason="its worker's lease ended"))
+    await keep(store, play)
+    ready = await store.ready_items(now=NOW, scope=EVERYTHING, limit=9)
+    assert ready[0].work_item_id == ref.item_id
+    assert [item.queue_priority for item in ready] == sorted({item.queue_priority for item in ready})
+
+
+async def test_a_product_context_that_another_process_has_brought_is_seen_at_once(path: Path) -> None:
+    """Else two goals would write one: that there was none is no news."""
+    context = a_document("context/product-marketing-context.md", kind=DocumentKind.CONTEXT, author=Author.HUMAN)
+    here, there = await opened(path), await opened(path)
+    assert await here.adopted_document(context.path, approved_only=True) is None
+    await there.add_document(context)
+    assert await here.adopted_document(context.path, approved_only=True) == replace(context, version=1)
+    await here.close()
+    await there.close()
+
+
 async def test_only_due_items_of_live_unpaused_goals_are_ready(store: Store) -> None:
     waiting, stopped, ended = (one_task(goal_id) for goal_id in "ghi")
     waiting.over_budget(1, "month", until=NOW + timedelta(days=1))

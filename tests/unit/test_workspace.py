@@ -30,6 +30,10 @@ async def hold():
 
 asyncio.run(hold())
 """
+ENTER_TURN = (
+    "import os, sys; from pathlib import Path; from marketeer.adapters.workspace import FileWorkspace;"
+    " w = FileWorkspace(Path(sys.argv[1])); turn = w.turn_at_files(); turn.__enter__()"
+)
 
 
 @pytest.fixture
@@ -251,6 +255,20 @@ def test_the_turn_at_the_files_is_one_processes_at_a_time(workspace: FileWorkspa
         assert (first, second) == (True, False)
     with workspace.turn_at_files() as again:
         assert again
+
+
+async def test_what_a_process_leaves_that_dies_in_its_turn_is_swept_by_those_that_were_there_before(
+    workspace: FileWorkspace,
+) -> None:
+    with workspace.turn_at_files():
+        await workspace.write("outputs/x.md", b"first")
+    half = "(w.root / 'outputs' / '.x.md.0.0a1b2c3d.tmp').write_text('ha'); os.kill(os.getpid(), 9)"
+    died = await asyncio.create_subprocess_exec(sys.executable, "-c", f"{ENTER_TURN}; {half}", str(workspace.root))
+    assert await died.wait() == -signal.SIGKILL
+    with workspace.turn_at_files() as ours:
+        assert ours
+        await workspace.write("outputs/x.md", b"second")
+    assert [file.name for file in (workspace.root / "outputs").iterdir()] == ["x.md"]
 
 
 # -- who answers slots -------------------------------------------------------------------------------------------

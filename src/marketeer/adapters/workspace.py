@@ -210,7 +210,8 @@ class FileWorkspace:
 
     def _sweep(self, folder: Path) -> None:
         """Remove what a process left that was killed in mid-write. What it was writing is written again, so the next
-        process comes by here before it writes anything else: looking once is enough."""
+        process comes by here before it writes anything else: looking once is enough, and once more when one of several
+        has died."""
         if folder in self._swept:
             return
         self._swept.add(folder)
@@ -277,12 +278,19 @@ class FileWorkspace:
     @contextlib.contextmanager
     def turn_at_files(self) -> Iterator[bool]:
         """Whether no other process is at them now; then none is until the block ends."""
-        try:
-            file = (self.root / FILES_LOCK_NAME).open("a")
-        except OSError as exc:
-            raise self._unusable(exc) from exc
-        with file:
-            yield _try_lock(file)
+        with self._open_lock(FILES_LOCK_NAME) as file:
+            if not _try_lock(file):
+                yield False
+                return
+            file.seek(0)
+            if file.read(1):
+                # Whoever wrote this died in its turn, after we had looked for what the dead leave.
+                self._swept.clear()
+            else:
+                file.write("t")
+                file.flush()
+            yield True
+            file.truncate(0)
 
     def worker(self) -> dict[str, object] | None:
         """`{"pid": ..., "scope": "all" | goal id, "daemon": true | false, "shared": true | false}` of the process that

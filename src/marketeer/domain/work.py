@@ -27,8 +27,8 @@ class WorkState(StrEnum):
         return self in (WorkState.READY, WorkState.CLAIMED)
 
 
-# Finishing beats starting: within a priority what completes a task goes before what begins one.
 _CLAIM_MARK = "@"
+# Finishing beats starting: within a priority what completes a task goes before what begins one.
 _KIND_RANK = {WorkKind.REVIEW: 0, WorkKind.REPORT: 1, WorkKind.PLAN: 2, WorkKind.EXECUTE: 3}
 
 
@@ -59,8 +59,10 @@ class WorkItem:
 
     @property
     def queue_priority(self) -> int:
-        """Smaller goes first: priority, then the kind's rank."""
-        return self.priority.rank * len(_KIND_RANK) + _KIND_RANK[self.kind]
+        """Smaller goes first: priority, then the kind's rank. What was begun before, and handed back or taken from the
+        dead, is one rank ahead: it has waited for long enough."""
+        ahead = 1 if self.claim else 0
+        return self.priority.rank * len(_KIND_RANK) + max(0, _KIND_RANK[self.kind] - ahead)
 
     @property
     def delivery_id(self) -> str:

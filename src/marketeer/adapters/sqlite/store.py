@@ -83,14 +83,17 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
     async def flush(self) -> None:
         await self._db.read_on_writer(lambda _: None)
 
-    async def _recall(self, topic: Hashable, question: Hashable, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What was read before, if nothing has touched the topic since; else read it."""
+    async def _recall(
+        self, topic: Hashable, question: Hashable, work: Callable[[sqlite3.Connection], T], *, absence: bool = True
+    ) -> T:
+        """What was read before, if nothing has touched the topic since; else read it. Without `absence` None is never
+        what was read before."""
         known = self._remembered.get(topic, question)
         if known is not MISSING:
             return known  # type: ignore[no-any-return]
         changes = self._remembered.changes
         answer = await self._db.read(work)
-        if self._remembered.changes == changes:
+        if self._remembered.changes == changes and (absence or answer is not None):
             self._remembered.put(topic, question, answer)
         return answer
 
@@ -428,8 +431,12 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
         return await self._recall(_document_topic(path), question, lambda c: documents_sql.in_force(c, path, version))
 
     async def adopted_document(self, path: str, *, approved_only: bool = False) -> Document | None:
+        # Whoever plans must see the product context as soon as it is there: what others write is noticed a moment late.
         return await self._recall(
-            _adopted_topic(path), approved_only, lambda c: documents_sql.adopted(c, path, approved_only=approved_only)
+            _adopted_topic(path),
+            approved_only,
+            lambda c: documents_sql.adopted(c, path, approved_only=approved_only),
+            absence=False,
         )
 
     async def document_of(self, work: WorkItem) -> Document | None:
