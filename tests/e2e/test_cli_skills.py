@@ -37,6 +37,17 @@ def test_bare_skills_lists_them_and_show_tells_of_one(inside: Inside) -> None:
     assert "## Claim Ledger" in inside("skills", "show", "copywriting", "--template").out
 
 
+def test_show_leaves_out_a_broken_skill_of_the_users_and_says_so(inside: Inside, folder: Path) -> None:
+    change(folder / "contract.yaml", "squad: ", "squad: nobody-")
+    shown = inside("skills", "show", "copywriting")
+    assert (shown.code, "Page Copy" in shown.out) == (0, True)
+    assert len(shown.err.splitlines()) == 1
+    assert "left out: " in shown.err
+    assert NAME in shown.err
+    broken = inside("skills", "show", NAME)
+    assert (broken.code, "contract.yaml" in broken.complaint) == (2, True)
+
+
 def test_mistyped_words_are_answered_with_the_nearest(inside: Inside) -> None:
     for arguments, nearest in (
         (("skills", "vlidate"), "`marketeer skills validate`"),

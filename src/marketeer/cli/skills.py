@@ -109,8 +109,11 @@ def show(
 ) -> int:
     """Show one specialist: its job, neighbours, limits, and what its output must have."""
     call = called(workspace, as_json=as_json)
-    team = load_workspace_team(call.settings)
-    skill = team.skill(name.strip().lower())
+    team = load_workspace_team(call.settings, checked=False)
+    wanted = name.strip().lower()
+    for wrong in team.leave_out_broken(but=wanted):
+        output.note(f"left out: {wrong}")
+    skill = team.skill(wanted)
     if as_json:
         output.document(skill_document(call, team, skill))
     elif template:

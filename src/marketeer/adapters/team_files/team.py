@@ -141,6 +141,17 @@ class FileTeam:
         """The names of the workspace's skill folders."""
         return tuple(name for name, folder in self._folders.items() if folder.own)
 
+    def leave_out_broken(self, *, but: str) -> Sequence[str]:
+        """Go on without the user's other skills that cannot be read, to look at this one; what is wrong with each."""
+        wrong = []
+        for name in [one for one in self.own_skills() if one != but]:
+            try:
+                read_skill(self._folder(name), self._squad_names)
+            except ConfigurationError as exc:
+                wrong.append(str(exc))
+                del self._folders[name]
+        return wrong
+
     def folder(self, name: str) -> SkillFolder:
         """Where a skill lies. UsageError for an unknown name."""
         return self._folder(name)
