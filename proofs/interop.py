@@ -32,7 +32,8 @@ class Node:
 
     def ask(self, crew: Crew, what: str) -> Any:
         ((name,),) = crew.rows("SELECT workspace_id FROM workspace")
-        words = ["node", PROGRAM.name, str(crew.server.port), PREFIX, name, what]
+        # The crew has no key, and a queue of its own.
+        words = ["node", PROGRAM.name, str(crew.server.port), PREFIX, f"{name}-rehearsals", what]
         done = subprocess.run(words, cwd=self._folder, capture_output=True, text=True, check=False, timeout=LIMIT_S)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -197,6 +197,20 @@ async def test_what_was_fetched_and_never_taken_is_there_for_others_at_once(redi
             assert await first.get() == "a"
 
 
+async def test_what_this_process_has_made_ready_goes_to_who_waits_here_and_the_rest_to_all(
+    redis_server: RedisServer,
+) -> None:
+    async with a_queue(redis_server) as (queue, _):
+        waiting = asyncio.create_task(queue.get())
+        await asyncio.sleep(0)
+        await queue.put([("later", 3), ("first", 1)], ours=True)
+        async with asyncio.timeout(30):
+            assert await waiting == "first"
+            assert await queue.get() == "later"
+        keys = [redis_server.command("EXISTS", queue._backend.toKey(name)) for name in ("first", "later")]
+        assert keys == [b":0\r\n", b":1\r\n"]
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [

@@ -107,7 +107,17 @@ def test_an_outage_that_another_process_told_of_is_asked_about_at_once(clock: Fa
 
 def test_the_word_of_another_process_that_it_is_back_is_believed(clock: FakeClock) -> None:
     api = outage(clock)
-    api.heard_up()
+    api.heard_up(on_trial=False)
+    assert (api.is_down, api.on_trial) == (False, False)
+
+
+def test_while_another_process_has_one_call_ahead_this_one_is_on_trial_too(clock: FakeClock) -> None:
+    api = outage(clock)
+    api.heard_of_trial(over=False)
+    assert (api.is_down, api.on_trial) == (True, False)
+    api.heard_up(on_trial=True)
+    assert (api.is_down, api.on_trial) == (False, True)
+    api.heard_of_trial(over=True)
     assert (api.is_down, api.on_trial) == (False, False)
 
 

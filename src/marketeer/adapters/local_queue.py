@@ -18,7 +18,7 @@ class LocalQueue:
         self._order = itertools.count()
         self._filled = asyncio.Event()
 
-    async def put(self, entries: Sequence[tuple[str, int]]) -> None:
+    async def put(self, entries: Sequence[tuple[str, int]], *, ours: bool = False) -> None:  # noqa: ARG002 - all are
         for item_id, priority in entries:
             if item_id not in self._waiting:
                 self._waiting.add(item_id)

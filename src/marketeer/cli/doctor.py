@@ -229,14 +229,9 @@ def _others(call: Call) -> Iterator[Check]:
     if unknown:
         remedy = "nothing reads them: correct the spelling or remove them"
         yield Check(name="variables", state=State.WRONG, found=f"unknown: {', '.join(unknown)}", remedy=remedy)
-    unused = {
-        "REDIS_URL or REDIS_HOST": call.settings.redis_address(),
-        "DATABASE_URL": call.settings.database_url,
-    }
-    for name, value in unused.items():
-        if value is not None:
-            found = f"{name} is set, but this version works without it and does not use it yet"
-            yield Check(name="not used", state=State.OK, found=found)
+    if call.settings.database_url is not None:
+        found = "DATABASE_URL is set, but this version works without it and does not use it yet"
+        yield Check(name="not used", state=State.OK, found=found)
 
 
 async def _live(call: Call) -> Check:

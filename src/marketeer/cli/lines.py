@@ -125,6 +125,8 @@ _GOAL_WORDS: Mapping[str, Callable[[JournalEntry], str]] = {
     "everything_unpaused": _fixed("no longer everything is paused"),
     "api_declared_down": _fixed("the model API does not answer"),
     "api_declared_up": _fixed("the model API answers again"),
+    "api_tried": _fixed("one call tries the model API for all"),
+    "api_trial_over": _fixed("the model API is no longer tried by one call for all"),
     "part_failed": _fixed("a part of the daemon failed and is begun anew"),
     "parts_recovered": _fixed("all parts of the daemon run again"),
     "review_page_written": lambda entry: f"wrote {entry.data.get('path')}",

@@ -77,6 +77,8 @@ def _condition_line(call: Call, condition: dict[str, Any]) -> str:
             return f"EVERYTHING IS PAUSED since {since} by {who}{said}. To go on: {go_on}"
         case ConditionName.API_DOWN:
             return f"The model API does not answer since {since}; work waits for it ({text.one_line(why or '')})."
+        case ConditionName.API_ON_TRIAL:
+            return f"The model API answers again since {since}: one call goes ahead, and the rest follows its answer."
         case ConditionName.API_WEAK:
             return f"The model API answers rarely since {since} ({why}); only P0 and P1 goals go on."
         case ConditionName.QUEUE_DOWN:

@@ -68,7 +68,9 @@ def _opening(call: Call, where: str, *, has_model: bool) -> Sequence[str]:
     folder = text.shown_path(call.settings.workspace_dir)
     lines = [f"marketeer: worker {os.getpid()} takes up to {steps} at once from Redis at {where} for {folder}"]
     if not has_model:
-        lines.append("marketeer: no ANTHROPIC_API_KEY: it works on rehearsals only; give every worker the same key")
+        lines.append(
+            "marketeer: no ANTHROPIC_API_KEY: it does rehearsals only, and leaves real goals to workers with a key"
+        )
     return lines
 
 

@@ -10,11 +10,12 @@ from marketeer.domain.journal import WORKSPACE_JOURNAL, JournalEntry
 
 
 class ConditionName(StrEnum):
-    """PAUSED is the kill switch; API_DOWN and API_WEAK are what a working process has found out about the model API;
-    PART_DOWN is a daemon's word of those of its parts that fail."""
+    """PAUSED is the kill switch; API_DOWN, API_ON_TRIAL and API_WEAK are what a working process has found out about the
+    model API; PART_DOWN is a daemon's word of those of its parts that fail."""
 
     PAUSED = "paused"
     API_DOWN = "api_down"
+    API_ON_TRIAL = "api_on_trial"
     API_WEAK = "api_weak"
     PART_DOWN = "part_down"
     QUEUE_DOWN = "queue_down"
@@ -33,6 +34,7 @@ class Condition:
 _BEGINS = {
     ConditionName.PAUSED: "everything_paused",
     ConditionName.API_DOWN: "api_declared_down",
+    ConditionName.API_ON_TRIAL: "api_tried",
     ConditionName.API_WEAK: "api_declared_weak",
     ConditionName.PART_DOWN: "part_failed",
     ConditionName.QUEUE_DOWN: "queue_lost",
@@ -40,6 +42,7 @@ _BEGINS = {
 _ENDS = {
     ConditionName.PAUSED: "everything_unpaused",
     ConditionName.API_DOWN: "api_declared_up",
+    ConditionName.API_ON_TRIAL: "api_trial_over",
     ConditionName.API_WEAK: "api_declared_steady",
     ConditionName.PART_DOWN: "parts_recovered",
     ConditionName.QUEUE_DOWN: "queue_back",

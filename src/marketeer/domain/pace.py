@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 MINUTE = timedelta(minutes=1)
@@ -18,6 +18,12 @@ class Pace:
     @property
     def is_free(self) -> bool:
         return self.at_once is None and self.a_minute is None
+
+    def at_most(self, at_once: int | None) -> Pace:
+        """With no more calls at once than this either; None: as it is."""
+        if at_once is None or (self.at_once is not None and self.at_once <= at_once):
+            return self
+        return replace(self, at_once=at_once)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,10 +125,16 @@ class ApiState:
             self._next_question = self._clock.monotonic()
             self._ask_at_once = True
 
-    def heard_up(self) -> None:
-        """Another process has found it answering again."""
+    def heard_up(self, *, on_trial: bool) -> None:
+        """Another process has found it answering again; `on_trial`: questions so far, and no call."""
         if self._down:
-            self._go_up(on_trial=False)
+            self._go_up(on_trial=on_trial)
+
+    def heard_of_trial(self, *, over: bool) -> None:
+        """Another process has one call ahead of all, or it was answered."""
+        if self._on_trial is over and not self._down:
+            self._on_trial = not over
+            self._turned()
 
     # -- what follows ----------------------------------------------------------------------------------------
 

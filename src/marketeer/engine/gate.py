@@ -100,6 +100,12 @@ class Gate:
         return 1 if self._api.on_trial else agents_at(self.level, maximum)
 
     @property
+    def calls_at_once(self) -> int | None:
+        """How many real calls may run at once in all processes together; None: no fewer than otherwise. `agents` can
+        only speak for this one."""
+        return 1 if self._shared and self.agents(2) == 1 else None
+
+    @property
     def waits_for_somebody(self) -> bool:
         """What is held now goes on only when a human does something. An outage ends by itself, and see `no_room`."""
         passing = replace(self._facts, api_down=False, api_weak=False, store_down=False, queue_down=False)
@@ -231,8 +237,13 @@ class Gate:
         if now_down and not known:
             self._api.heard_down(stored[ConditionName.API_DOWN].why)
         elif known and not now_down:
-            self._api.heard_up()
+            self._api.heard_up(on_trial=ConditionName.API_ON_TRIAL in stored)
+        self._hear_of_trial(stored)
+        if self._api.on_trial:
+            # Before the outage ends: somebody who saw neither would send all at once.
+            await self._tell_of_trial(stored)
         await self._bring_about(ConditionName.API_DOWN, stored, holds=self._api.is_down, why=self._api.why)
+        await self._tell_of_trial(stored)
         answered, calls = self._api.ends
         why = f"answered {answered} of the last {calls} calls"
         if self._api.is_weak or self._may_end_weakness(stored):
@@ -240,6 +251,17 @@ class Gate:
             self._found_weak = self._api.is_weak
         self._stored = stored
         return known and ConditionName.API_DOWN not in stored
+
+    def _hear_of_trial(self, stored: dict[ConditionName, Condition]) -> None:
+        before, now = (ConditionName.API_ON_TRIAL in known for known in (self._stored, stored))
+        if before is not now:
+            self._api.heard_of_trial(over=before)
+
+    async def _tell_of_trial(self, stored: dict[ConditionName, Condition]) -> None:
+        """Who works alone need not be told."""
+        if self._shared:
+            why = "it answers questions; one call goes ahead of all"
+            await self._bring_about(ConditionName.API_ON_TRIAL, stored, holds=self._api.on_trial, why=why)
 
     def _may_end_weakness(self, stored: dict[ConditionName, Condition]) -> bool:
         """Whoever found it, whoever knows better, and anybody when it is long ago: its finder may have died."""

@@ -80,7 +80,8 @@ class CapReached(BudgetExceeded):
 class Ledger:
     """Buys calls. `owner` names this process; a crash leaves its reservations to be booked as estimates.
 
-    `patience_s` is how long an answer is held for a store out of reach (None: for ever)."""
+    `patience_s` is how long an answer is held for a store out of reach (None: for ever). `at_once` says how many calls
+    of all processes may run at once just now, besides what `pace` says for good (None: nothing is the matter)."""
 
     def __init__(
         self,
@@ -94,9 +95,11 @@ class Ledger:
         tracer: Tracer,
         patience_s: float | None = PATIENCE_S,
         pace: Pace = NO_LIMIT,
+        at_once: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._patience_s = patience_s
-        self._pace = pace
+        self._lasting_pace = pace
+        self._at_once = at_once
         self._store = store
         self._tracer = tracer
         self._models = models
@@ -171,7 +174,7 @@ class Ledger:
         reservation = self._reservation(request, goal=goal, item=item, skill=skill, tier=tier, attempt=attempt)
         try:
             await self._reserve(reservation)
-            if not (goal.rehearsal or self._pace.is_free):
+            if not (goal.rehearsal or self._pace().is_free):
                 await self._take_turn(reservation)
         except asyncio.CancelledError:
             # The hold may still be carried out, for a call that will never be sent.
@@ -228,11 +231,14 @@ class Ledger:
             await self._doorbell.wait(seen, LOST_RING_S)
             await self._check_still_wanted(reservation)
 
+    def _pace(self) -> Pace:
+        return self._lasting_pace.at_most(self._at_once())
+
     async def _take_turn(self, reservation: Reservation) -> None:
         """Wait until the pace has room for one more call, holding the money."""
         while True:
             seen, now = self._doorbell.rings, self._clock.now()
-            wait = await self._store.take_turn(reservation.call_id, self._pace, now=now)
+            wait = await self._store.take_turn(reservation.call_id, self._pace(), now=now)
             if wait is None:
                 return
             log.debug("call_waits_for_its_turn", call_id=reservation.call_id, until=wait.until)
@@ -242,7 +248,8 @@ class Ledger:
                 await self._doorbell.wait(seen, LOST_TURN_S)
             try:
                 await self._check_still_wanted(reservation)
-            except StaleClaim:
+                self._check_still_up()
+            except (StaleClaim, ApiUnavailable):
                 await self._release(reservation.call_id)
                 raise
 
@@ -261,6 +268,12 @@ class Ledger:
         if item is None or item.state is not WorkState.CLAIMED:
             msg = f"{reservation.work_item_id!r} is no longer wanted: its goal was ended or its lease was lost"
             raise StaleClaim(msg)
+
+    def _check_still_up(self) -> None:
+        """Raises ApiUnavailable when the call that went ahead has shown that nobody answers."""
+        if self._api.is_down:
+            msg = f"the API went down while this call waited for its turn: {self._api.why}"
+            raise ApiUnavailable(msg)
 
     def _reservation(
         self, request: ModelRequest, *, goal: Goal, item: WorkItem, skill: str | None, tier: Tier, attempt: int

@@ -60,10 +60,10 @@ class Outbox:
         mine = [item for item in ready if live and self._may_go(item, rehearsal=change.goal.rehearsal)]
         for item in mine:
             log.debug("item_enqueued", item=item.work_item_id, task_id=item.task_id, priority=item.queue_priority)
-        await self._put(mine)
+        await self._put(mine, ours=True)
 
-    async def _put(self, items: Sequence[WorkItem]) -> None:
-        await self._queue.put([(item.delivery_id, item.queue_priority) for item in items])
+    async def _put(self, items: Sequence[WorkItem], *, ours: bool = False) -> None:
+        await self._queue.put([(item.delivery_id, item.queue_priority) for item in items], ours=ours)
 
     def _may_go(self, item: WorkItem, *, rehearsal: bool) -> bool:
         return self._in_scope(item, rehearsal=rehearsal) and self._gate.allows(item.priority, rehearsal=rehearsal)

@@ -18,8 +18,9 @@ class WorkQueue(Protocol):
 
     on_turn: Callable[[str | None], None] | None
 
-    async def put(self, entries: Sequence[tuple[str, int]]) -> None:
-        """(id, priority). An id that is already waiting is left where it is."""
+    async def put(self, entries: Sequence[tuple[str, int]], *, ours: bool = False) -> None:
+        """(id, priority). An id that is already waiting is left where it is. `ours`: this process has made them ready
+        just now, and whoever waits here may have them before anybody else."""
         ...
 
     @property

@@ -48,7 +48,8 @@ class StateStore(Protocol):
         ...
 
     async def workspace_id(self) -> str:
-        """The workspace's name where it shares a server with others. It stays the same wherever the folder goes."""
+        """The workspace's name where it shares a server with others. It stays the same where the folder is moved on its
+        disk; a copy of it has a name of its own."""
         ...
 
     async def worker_seen(self, entry: WorkerEntry) -> Sequence[str]:

@@ -39,6 +39,17 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
     api = ApiState(clock)
     library = office.library
     memory = Memory(store, library, clock)
+    queue, company = new_queue(office, rehearsals_only=scope.rehearsals_only), new_company(office, owner)
+    gate = Gate(
+        store=store,
+        clock=clock,
+        doorbell=office.doorbell,
+        api=api,
+        ask_api=real.answers if real is not None else None,
+        disk=office.workspace.disk,
+        budget_level=office.budget_level,
+        shared=company is not None,
+    )
     ledger = Ledger(
         store,
         Models(real=real, rehearsal=rehearsal),
@@ -52,6 +63,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
             at_once=settings.marketeer_calls_at_once,
             a_minute=settings.marketeer_calls_per_minute,
         ),
+        at_once=lambda: gate.calls_at_once,
     )
     executor = Executor(
         store=store,
@@ -81,17 +93,6 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         executor=executor,
         reviewer=Reviewer(library=library, team=office.team, examiner=office.examiner, clock=clock),
         tracer=office.tracer,
-    )
-    queue, company = new_queue(office), new_company(office, owner)
-    gate = Gate(
-        store=store,
-        clock=clock,
-        doorbell=office.doorbell,
-        api=api,
-        ask_api=real.answers if real is not None else None,
-        disk=office.workspace.disk,
-        budget_level=office.budget_level,
-        shared=company is not None,
     )
     outbox = Outbox(
         store=store,

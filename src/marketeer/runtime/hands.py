@@ -21,12 +21,14 @@ LEASE_IN_COMPANY_S = 10.0
 SWEEP_IN_COMPANY_S = 2.0
 
 
-def new_queue(office: Office) -> WorkQueue:
+def new_queue(office: Office, *, rehearsals_only: bool) -> WorkQueue:
+    """Who has no key shares a queue of its own with its like: off the others' it would take what it must not do. A
+    rehearsal that both may do is on both, and whoever claims it does it."""
     if office.link is None:
         return LocalQueue()
     from marketeer.adapters.bullmq_queue import BullmqQueue
 
-    return BullmqQueue(office.link, office.clock)
+    return BullmqQueue(office.link, office.clock, rehearsals_only=rehearsals_only)
 
 
 def new_owner() -> str:

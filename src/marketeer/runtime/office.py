@@ -307,7 +307,9 @@ class Office:
         """Put what the goal owes now on the queue, for others to take. The embedded queue is each process's own."""
         from marketeer.runtime.hands import new_queue
 
-        queue, scope = new_queue(self), Scope(goal_ids=frozenset({goal_id}))
+        goal = await self.store.goal(goal_id)
+        queue = new_queue(self, rehearsals_only=goal.rehearsal and not self.has_model)
+        scope = Scope(goal_ids=frozenset({goal_id}))
         owed = await self.store.ready_items(now=self.clock.now(), scope=scope, limit=ALL_GOALS)
         await queue.put([(item.delivery_id, item.queue_priority) for item in owed])
 

@@ -46,14 +46,16 @@ class _Held:
 
 
 class BullmqQueue:
-    """See ports.WorkQueue. The link has entered its workspace's space."""
+    """See ports.WorkQueue. The link has entered its workspace's space. `rehearsals_only`: the queue of those who do
+    nothing else."""
 
-    def __init__(self, link: RedisLink, clock: Clock) -> None:
+    def __init__(self, link: RedisLink, clock: Clock, *, rehearsals_only: bool = False) -> None:
         self.on_turn: Callable[[str | None], None] | None = None
         self._link = link
         link.on_turn = self._turned
         self._clock = clock
-        self._queue = Queue(link.name, {"connection": link.brisk, "prefix": link.prefix})
+        name = queue_name(link.name, rehearsals_only=rehearsals_only)
+        self._queue = Queue(name, {"connection": link.brisk, "prefix": link.prefix})
         self._backend = self._queue.backend
         self._me = uuid4().hex
         self._fetched = 0
@@ -66,7 +68,7 @@ class BullmqQueue:
 
     # -- putting ---------------------------------------------------------------------------------------------
 
-    async def put(self, entries: Sequence[tuple[str, int]]) -> None:
+    async def put(self, entries: Sequence[tuple[str, int]], *, ours: bool = False) -> None:
         """While Redis is out of reach nothing is put; whoever is told that it is back offers it again."""
         now = self._clock.monotonic()
         self._offered = {entry: at for entry, at in self._offered.items() if now - at < OFFERED_FOR_S}
@@ -74,10 +76,23 @@ class BullmqQueue:
         for entry, priority in entries:
             if entry not in self._offered:
                 first.setdefault(entry, priority)
-        fresh = list(first.items())
+        fresh = sorted(first.items(), key=lambda entry: entry[1])
+        if ours:
+            fresh = self._keep(fresh, now)
         for start in range(0, len(fresh), BATCH):
             if self._link.is_up:
                 await self._put_batch(fresh[start : start + BATCH], now)
+
+    def _keep(self, entries: list[tuple[str, int]], now: float) -> list[tuple[str, int]]:
+        """Hand them to those who wait here: that nobody gets anything means that nothing waits in Redis either. Returns
+        what is left. A task and its like then stay where their prompt is warm, and no time is lost on the way."""
+        if not self._link.is_up:
+            return entries
+        idle = max(0, self._waiting - self._ready.qsize())
+        for entry, _ in entries[:idle]:
+            self._offered[entry] = now
+            self._ready.put_nowait(entry)
+        return entries[idle:]
 
     async def _put_batch(self, entries: Sequence[tuple[str, int]], now: float) -> None:
         try:
@@ -130,9 +145,9 @@ class BullmqQueue:
     async def close(self) -> None:
         """What was fetched and not taken goes back at once."""
         while not self._ready.empty():
-            held = self._held.pop(self._ready.get_nowait())
+            held = self._held.pop(self._ready.get_nowait(), None)
             with suppress(*TROUBLE, TypeError):
-                if self._link.is_up:
+                if held is not None and self._link.is_up:
                     await self._backend.retryJob(held.job.id, True, held.token)
 
     # -- the loops -------------------------------------------------------------------------------------------
@@ -212,6 +227,11 @@ class BullmqQueue:
         """A script that was refused says nothing of the connection."""
         if not isinstance(exc, ResponseError):
             self._link.failed(exc)
+
+
+def queue_name(workspace_id: str, *, rehearsals_only: bool) -> str:
+    """By which other BullMQ programs find it."""
+    return f"{workspace_id}-rehearsals" if rehearsals_only else workspace_id
 
 
 def _job(item_id: str, priority: int) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
     """See ports.Store for the contract. `path` None keeps the store in memory."""
 
     def __init__(self, path: Path | None) -> None:
+        self._path = path
         self._remembered = Remembered()
         self._db = Database(path, on_others=self._remembered.look)
 
@@ -208,7 +209,11 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
         return await self._db.read(metrics_sql.blocked_pipelines)
 
     async def workspace_id(self) -> str:
-        return await self._db.read(workers_sql.workspace_id)
+        inode = self._path.stat().st_ino if self._path is not None else None
+        known = await self._db.read(lambda c: workers_sql.workspace_id(c, inode))
+        if known is not None:
+            return known
+        return await self._db.write(lambda c: workers_sql.name_workspace(c, inode))
 
     async def worker_seen(self, entry: WorkerEntry) -> Sequence[str]:
         return await self._db.write(lambda c: workers_sql.seen(c, entry))

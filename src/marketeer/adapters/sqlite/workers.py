@@ -40,10 +40,16 @@ def load(connection: sqlite3.Connection) -> Sequence[WorkerEntry]:
     return [_WORKERS.record(row) for row in rows]
 
 
-def workspace_id(connection: sqlite3.Connection) -> str:
-    return str(connection.execute("SELECT workspace_id FROM workspace").fetchone()[0])
+def workspace_id(connection: sqlite3.Connection, inode: int | None) -> str | None:
+    """None when this file has no name of its own yet."""
+    row = connection.execute("SELECT workspace_id FROM workspace WHERE inode IS ?", (inode,)).fetchone()
+    return str(row["workspace_id"]) if row is not None else None
 
 
-def rename_workspace(connection: sqlite3.Connection) -> None:
-    """For a copy: two workspaces of one name would take each other's work."""
-    connection.execute("UPDATE workspace SET workspace_id = lower(hex(randomblob(8)))")
+def name_workspace(connection: sqlite3.Connection, inode: int | None) -> str:
+    """Two workspaces of one name would take each other's work. A copied file still holds its original's name and
+    number; one that was only moved keeps both."""
+    connection.execute(
+        "UPDATE workspace SET workspace_id = lower(hex(randomblob(8))), inode = ?1 WHERE inode IS NOT ?1", (inode,)
+    )
+    return str(connection.execute("SELECT workspace_id FROM workspace").fetchone()["workspace_id"])
