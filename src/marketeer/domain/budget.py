@@ -61,7 +61,17 @@ _EVENTS = {
 
 def budget_level(*, settled_usd: Decimal, cap_usd: Decimal) -> BudgetLevel:
     """The level at this settled spend. A cap of 0 is exhausted: nothing may be spent."""
-    return next(level for level, share in _DOWNWARDS if settled_usd >= cap_usd * share)
+    return level_at(settled_usd, cap_usd)
+
+
+def level_at(settled: Decimal | int, cap: Decimal | int) -> BudgetLevel:
+    """The same of any two amounts in one unit, such as micro-dollars."""
+    return next(level for level, share in _DOWNWARDS if settled >= cap * share)
+
+
+def goal_share(cap: int) -> int:
+    """What a goal without a budget of its own may spend of a month's cap, in micro-dollars."""
+    return int(cap * GOAL_SHARE)
 
 
 def tier_at(level: BudgetLevel, wanted: Tier) -> Tier:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from marketeer.adapters.sqlite.codec import Codec, dollars
+from marketeer.adapters.sqlite.codec import Codec, dollars, micros
 from marketeer.adapters.sqlite.event_rows import emit
 from marketeer.adapters.sqlite.goals import insert_sql
 from marketeer.adapters.sqlite.journal import add_entries
 from marketeer.adapters.sqlite.spending import load_spend
-from marketeer.domain.budget import BudgetLevel, MonthBudget, cap_entry, crossed, crossing_entry
+from marketeer.domain.budget import BudgetLevel, MonthBudget, cap_entry, crossed, crossing_entry, level_at
 from marketeer.domain.event_emitters import budget_event
 
 _CAPS = Codec(MonthBudget)
@@ -22,6 +22,8 @@ _ANNOUNCE = (
     f"INSERT INTO month_caps ({', '.join(_CAPS.columns)}, own_base) VALUES ({', '.join('?' * len(_CAPS.columns))}, 0)"
     " ON CONFLICT (month) DO UPDATE SET announced = excluded.announced"
 )
+# Of a month with a base of its own.
+_KNOWN = "SELECT base_microusd + raised_microusd, announced FROM month_caps WHERE month = ? AND own_base"
 
 
 def usd(micros: int) -> Decimal:
@@ -43,6 +45,12 @@ def month_budget(connection: sqlite3.Connection, month: str) -> MonthBudget | No
     told = connection.execute("SELECT announced FROM month_caps WHERE month = ?", (month,)).fetchone()
     announced = BudgetLevel(told[0]) if told else BudgetLevel.NORMAL
     return MonthBudget(month=month, base_usd=budget.base_usd, announced=announced)
+
+
+def cap_of(connection: sqlite3.Connection, month: str) -> int:
+    """In micro-dollars. Where nobody has said what may be spent, nothing may."""
+    budget = month_budget(connection, month)
+    return micros(budget.cap_usd) if budget is not None else 0
 
 
 def set_base(connection: sqlite3.Connection, month: str, base_usd: Decimal, who: str, now: datetime) -> bool:
@@ -77,6 +85,9 @@ def _change(
 
 def announce(connection: sqlite3.Connection, month: str, settled_usd: Decimal, now: datetime) -> None:
     """Tell the journal of levels reached, each once: within the transaction that reached them."""
+    known = connection.execute(_KNOWN, (month,)).fetchone()
+    if known is not None and level_at(micros(settled_usd), known[0]).value == known[1]:
+        return
     budget = month_budget(connection, month)
     levels = crossed(budget, settled_usd) if budget is not None else ()
     if budget is None or not levels:

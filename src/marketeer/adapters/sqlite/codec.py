@@ -13,10 +13,10 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from marketeer.domain.usage import MICRO
-
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
+# Of a dollar's micro-dollars.
+_PLACES = 6
 _TIME_CHARS = len("2026-01-01T00:00:00.000000")
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 # A list of none, as it is kept.
@@ -36,11 +36,11 @@ def time_of(text: str) -> datetime:
 
 
 def micros(amount: Decimal) -> int:
-    return int((amount / MICRO).to_integral_value())
+    return int(amount.scaleb(_PLACES).to_integral_value())
 
 
 def dollars(amount: int) -> Decimal:
-    return (Decimal(amount) * MICRO).quantize(MICRO)
+    return Decimal(amount).scaleb(-_PLACES)
 
 
 def json_text(value: Any) -> str:

@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -15,17 +14,17 @@ from marketeer.adapters.sqlite import caps
 from marketeer.adapters.sqlite.codec import Codec, dollars, micros, time_text
 from marketeer.adapters.sqlite.goals import insert_sql
 from marketeer.adapters.sqlite.spending import SUMS, spend_of
-from marketeer.domain.budget import TASK_CAP_USD, MonthBudget, month_key, runs_at
-from marketeer.domain.changing import changed
+from marketeer.domain.budget import TASK_CAP_USD, BudgetLevel, goal_share, level_at, month_key, runs_at
 from marketeer.domain.ledger import Call, Refused, Reservation, Spend, estimate
 from marketeer.domain.usage import Usage
 
 _ADD_SUMS = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
 _SUMMED = attrgetter(*SUMS)
+_RESERVED = SUMS.index("reserved_microusd")
 _MARKS = ", ".join("?" * (3 + len(SUMS)))
 _ADD = {
     rows: f"INSERT INTO spend (scope, key, goal_id, {', '.join(SUMS)}) VALUES {', '.join([f'({_MARKS})'] * rows)}"
-    f" ON CONFLICT (scope, key) DO UPDATE SET {_ADD_SUMS} RETURNING *"
+    f" ON CONFLICT (scope, key) DO UPDATE SET {_ADD_SUMS} RETURNING scope, {', '.join(SUMS)}"
     for rows in range(1, 9)
 }
 # The key of a sum, and its goal.
@@ -36,16 +35,21 @@ _RESERVATIONS = Codec(Reservation)
 _NEW_CALL = insert_sql("calls", (*_CALLS.columns, *_USAGE.columns), verb="INSERT OR IGNORE")
 _PUT_CALL = insert_sql("calls", (*_CALLS.columns, *_USAGE.columns), verb="INSERT OR REPLACE")
 _PUT_RESERVATION = insert_sql("reservations", _RESERVATIONS.columns)
-# What is spent and held of each sum that a reservation counts in, and what its goal and task may spend by themselves.
+# What is spent and held of each sum that a reservation counts in, what its goal and task may spend by themselves, and
+# the month's cap, unless the only one was set for a month to come.
 _STANDING = """
     SELECT m.settled_microusd, m.reserved_microusd, g.settled_microusd, g.reserved_microusd,
-        t.settled_microusd, t.reserved_microusd, goals.budget_microusd, tasks.budget_microusd
+        t.settled_microusd, t.reserved_microusd, goals.budget_microusd, tasks.budget_microusd,
+        cap.base_microusd, iif(cap.month = :month, cap.raised_microusd, 0)
     FROM (SELECT 1)
     LEFT JOIN spend m ON m.scope = 'month' AND m.key = :month
     LEFT JOIN spend g ON g.scope = 'goal' AND g.key = :goal
     LEFT JOIN spend t ON t.scope = 'task' AND t.key = :task
     LEFT JOIN goals ON goals.goal_id = :goal
     LEFT JOIN tasks ON tasks.task_id = :task
+    LEFT JOIN month_caps cap ON cap.month = (
+        SELECT month FROM month_caps WHERE own_base AND month <= :month ORDER BY month DESC LIMIT 1
+    )
 """
 
 
@@ -73,33 +77,30 @@ def reserve(connection: sqlite3.Connection, reservation: Reservation) -> tuple[R
 
 
 def _refusal(connection: sqlite3.Connection, wanted: Reservation) -> Refused | None:
+    """Money is micro-dollars in here."""
     month = month_key(wanted.reserved_at)
-    # Nobody has said what may be spent: nothing may.
-    budget = caps.month_budget(connection, month) or MonthBudget(month=month, base_usd=Decimal(0))
     keys = {"month": month, "goal": wanted.goal_id, "task": wanted.task_id}
-    *sums, goal_cap, task_cap = connection.execute(_STANDING, keys).fetchone()
-    of_month, of_goal, of_task = (
-        Spend(settled_usd=dollars(settled or 0), reserved_usd=dollars(held or 0))
-        for settled, held in zip(sums[::2], sums[1::2], strict=True)
-    )
-    level = budget.level(of_month.settled_usd)
+    *sums, goal_cap, task_cap, base, raised = connection.execute(_STANDING, keys).fetchone()
+    settled, held, goal_settled, goal_held, task_settled, task_held = (amount or 0 for amount in sums)
+    cap = caps.cap_of(connection, month) if base is None else base + raised
+    level = level_at(settled, cap)
     if not runs_at(level, wanted.priority):
-        return _refused("month", budget.cap_usd, of_month, level=level)
-    checks = [
-        ("month", of_month, budget.cap_usd),
-        ("goal", of_goal, budget.goal_cap_usd if goal_cap is None else dollars(goal_cap)),
-        ("task", of_task, TASK_CAP_USD if task_cap is None else dollars(task_cap)),
-    ]
-    for scope, spend, cap in checks:
-        of_any = scope != "task" or wanted.task_id is not None
-        if of_any and spend.settled_usd + spend.reserved_usd + wanted.amount_usd > cap:
-            return _refused(scope, cap, spend)
+        return _refused("month", cap, settled, held, level=level)
+    amount = micros(wanted.amount_usd)
+    if settled + held + amount > cap:
+        return _refused("month", cap, settled, held)
+    goal_cap = goal_share(cap) if goal_cap is None else goal_cap
+    if goal_settled + goal_held + amount > goal_cap:
+        return _refused("goal", goal_cap, goal_settled, goal_held)
+    task_cap = micros(TASK_CAP_USD) if task_cap is None else task_cap
+    if wanted.task_id is not None and task_settled + task_held + amount > task_cap:
+        return _refused("task", task_cap, task_settled, task_held)
     return None
 
 
-def _refused(scope: str, cap_usd: Decimal, spend: Spend, **values: Any) -> Refused:
+def _refused(scope: str, cap: int, settled: int, held: int, *, level: BudgetLevel | None = None) -> Refused:
     return Refused(
-        scope=scope, cap_usd=cap_usd, settled_usd=spend.settled_usd, reserved_usd=spend.reserved_usd, **values
+        scope=scope, cap_usd=dollars(cap), settled_usd=dollars(settled), reserved_usd=dollars(held), level=level
     )
 
 
@@ -200,10 +201,11 @@ def _add(
     connection: sqlite3.Connection, scopes: Sequence[_Scope], sums: _Sums, *, cuts: Sequence[_Scope] = ()
 ) -> Spend | None:
     """The month's sums afterwards, where it counts in them. Nothing is ever reserved in a cut."""
-    added, booked = _SUMMED(sums), _SUMMED(changed(sums, reserved_microusd=0)) if cuts else ()
+    added = _SUMMED(sums)
+    booked = (*added[:_RESERVED], 0, *added[_RESERVED + 1 :])
     rows = [*((*scope, *added) for scope in scopes), *((*scope, *booked) for scope in cuts)]
     told = connection.execute(_ADD[len(rows)], list(chain.from_iterable(rows))).fetchall()
-    return next((spend_of(row) for row in told if row["scope"] == "month"), None)
+    return next((spend_of(row) for row in told if row[0] == "month"), None)
 
 
 # -- reading -------------------------------------------------------------------------------------------------
