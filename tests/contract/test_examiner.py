@@ -19,9 +19,11 @@ from marketeer.adapters.examiner.beside import ExaminerBeside
 from marketeer.adapters.examiner.here import ExaminerHere
 from marketeer.adapters.examiner.wire import MOST_STANDARDS, Receiver, Sender
 from marketeer.domain.contract import Contract, Section
-from marketeer.domain.examination import Exam, Standard, examine
+from marketeer.domain.contradiction import Comparison
+from marketeer.domain.examination import Exam, Standard, compare, examine
 from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.ports import Examiner
+from tests.support.contradictions import CONTRADICTORY, cases
 from tests.support.deliverables import CONTEXT, deliverables
 from tests.support.waiting import wait_until
 
@@ -66,6 +68,20 @@ async def test_here_and_beside_the_answers_are_the_same_for_all_skills() -> None
         assert await asyncio.gather(*map(examiner.examine, exams())) == expected
         assert examiner.has_help
     assert told == []
+
+
+async def test_here_and_beside_outputs_contradict_each_other_in_the_same_way() -> None:
+    case = next(cases(CONTRADICTORY, seed=7, count=1))
+    asked = Comparison(
+        outputs=tuple(case.outputs), context=case.context, goal="Tell of it", inputs={"inputs/a.md": "9"}
+    )
+    expected = compare(asked)
+    assert expected
+    assert await ExaminerHere().compare(asked) == expected
+    async with beside() as (examiner, told):
+        assert await examiner.compare(asked) == expected
+        assert examiner.has_help
+        assert told == []
 
 
 async def test_a_text_that_is_not_quite_text_is_examined_beside_as_it_is_here() -> None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from marketeer.domain.consistency import Output
+from marketeer.domain.contradiction import Output
 from tests.support.deliverables import CONTEXT, deliverables
 
 HARBOUR = """# Product Marketing Context: Harbourlog

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketeer.domain.consistency import Output, contradictions
+from marketeer.domain.consistency import contradictions
 from marketeer.domain.contradiction import CONTEXT as THE_CONTEXT
-from marketeer.domain.contradiction import GOAL, Contradiction
+from marketeer.domain.contradiction import GOAL, Contradiction, Output
 from tests.support.contradictions import COMPATIBLE, CONTRADICTORY, HARBOUR, cases, planted
 from tests.support.deliverables import CONTEXT, deliverables
 

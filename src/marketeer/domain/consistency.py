@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from marketeer.domain.contract_voice import short_name
-from marketeer.domain.contradiction import CONTEXT, GOAL, Contradiction, Topic
+from marketeer.domain.contradiction import CONTEXT, GOAL, Contradiction, Output, Topic
 from marketeer.domain.product_context import ProductContext, parse_context
 from marketeer.domain.statement import Found, Stated, Statement, numbers, stated, stated_plainly
 from marketeer.domain.statement_dates import date_in_row, dates
@@ -21,14 +21,6 @@ from marketeer.domain.statement_promises import promise_finder
 
 # Between a price a month and one whose period is not said: more than that apart, they are prices of two things.
 _SAME_PERIOD = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """One approved output, and the name by which a contradiction calls it."""
-
-    name: str
-    text: str
 
 
 def contradictions(

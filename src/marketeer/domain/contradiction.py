@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 CONTEXT = "the product context"
@@ -16,6 +17,24 @@ class Topic(StrEnum):
     OFFER = "offer"
     DATE = "date"
     NAME = "name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One approved output, and the name by which a contradiction calls it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The outputs of a goal, in the order in which they were made, and what they are held against."""
+
+    outputs: tuple[Output, ...]
+    context: str = ""
+    goal: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

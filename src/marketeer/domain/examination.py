@@ -1,4 +1,4 @@
-"""An examination: all that a review needs to know of an output's text, worked out from plain values alone.
+"""Examinations: what a review needs to know of an output's text, and an agreement of a goal's, from plain values alone.
 
 It is pure work on text and the most that any step needs of a processor, so it can be done wherever one is to spare.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from marketeer.domain.contract import Contract
 from marketeer.domain.contract_check import check
+from marketeer.domain.contradiction import Comparison, Contradiction
 from marketeer.domain.markdown import Outline, parse
 from marketeer.domain.product_context import facts_of, parse_context
 from marketeer.domain.review import Finding
@@ -66,6 +67,17 @@ def examine(exam: Exam) -> Examined:
         sourced=result.sourced,
         sourced_count=result.sourced_count,
     )
+
+
+def compare(comparison: Comparison) -> tuple[Contradiction, ...]:
+    """What the outputs of a goal contradict. Never raises on any text."""
+    # Its regular expressions take a while to import, and only a process that ends a goal needs them.
+    from marketeer.domain.consistency import contradictions
+
+    found = contradictions(
+        comparison.outputs, context=comparison.context, goal=comparison.goal, inputs=comparison.inputs
+    )
+    return tuple(found)
 
 
 def _cells_under(outline: Outline, column: str) -> set[str]:

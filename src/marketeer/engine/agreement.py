@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marketeer.domain.agreement import compared_tasks, to_do_over
-from marketeer.domain.contradiction import Contradiction
+from marketeer.domain.contradiction import Comparison, Contradiction, Output
 from marketeer.domain.document import Author, Document
 from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import DoneOver
 from marketeer.domain.task import Task
 from marketeer.engine.library import Library
+from marketeer.ports import Examiner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,28 +24,27 @@ class Compared:
 
 
 class Agreement:
-    def __init__(self, *, library: Library) -> None:
+    def __init__(self, *, library: Library, examiner: Examiner) -> None:
         self._library = library
+        self._examiner = examiner
 
     async def look(self, goal: Goal, tasks: Sequence[Task]) -> Compared:
         """The outputs as they are by now, a human's edits included."""
-        # Its regular expressions take a while to import, and only a process that ends a goal needs them.
-        from marketeer.domain.consistency import Output, contradictions
-
         made: list[tuple[Task, Document]] = []
         for task in compared_tasks(tasks):
             document = await self._library.in_force(task.output_path or "", task.output_version)
             if document is not None:
                 made.append((task, document))
         context = await self._library.product_context(rehearsal=goal.rehearsal)
-        found = contradictions(
-            [Output(name=task.task_id, text=document.content) for task, document in made],
+        comparison = Comparison(
+            outputs=tuple(Output(name=task.task_id, text=document.content) for task, document in made),
             context=context.content if context is not None else "",
             goal=goal.description,
             inputs=await self._inputs(goal),
         )
+        found = await self._examiner.compare(comparison)
         edited = {task.task_id for task, document in made if document.author is Author.HUMAN}
-        return Compared(found=tuple(found), over=to_do_over(found, tasks, edited=edited))
+        return Compared(found=found, over=to_do_over(found, tasks, edited=edited))
 
     async def _inputs(self, goal: Goal) -> dict[str, str]:
         texts = {}

@@ -85,7 +85,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         clock=clock,
         parallel=settings.max_parallel_agents,
         readings=Readings(store=store, ledger=ledger, team=office.team, clock=clock, zone=zone_of(settings)),
-        agreement=Agreement(library=library),
+        agreement=Agreement(library=library, examiner=office.examiner),
     )
     handlers = Handlers(
         progress=office.progress,

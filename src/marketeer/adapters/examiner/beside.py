@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any, TypeVar
 
-from marketeer.adapters.examiner.wire import LENGTH, Sender, read_answer
-from marketeer.domain.examination import Exam, Examined, examine
+from marketeer.adapters.examiner.wire import LENGTH, Asked, Sender, read_answer
+from marketeer.domain.contradiction import Comparison, Contradiction
+from marketeer.domain.examination import Exam, Examined, compare, examine
 
 # A helper costs a tenth of a second and 25 MB: not worth it for one goal's few outputs, and soon paid for under load.
 # What examining has taken is halved every HALF_LIFE_S; above this it has been a tenth of the time or so, for a while.
@@ -26,6 +28,9 @@ HALF_LIFE_S = 2.0
 # Far beyond any text's exam. Whoever takes longer has been stopped, and would hold up whoever waits for it.
 LIMIT_S = 20.0
 END_LIMIT_S = 2.0
+A = TypeVar("A", Exam, Comparison)
+T = TypeVar("T")
+
 _ROOT = str(Path(__file__).parents[3])
 _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from marketeer.adapters.examiner.helper import main; main()"
 
@@ -55,21 +60,27 @@ class ExaminerBeside:
         return self._line is not None and self._line.is_ready
 
     async def examine(self, exam: Exam) -> Examined:
-        if self._line is not None and self._line.is_ready:
-            examined = await self._ask(self._line, exam)
-            if examined is not None:
-                return examined
-        began = time.thread_time()
-        examined = examine(exam)
-        if self._process is None and self._is_worth_help(time.thread_time() - began):
-            await self._begin()
-        return examined
+        return await self._answer(exam, examine)
+
+    async def compare(self, comparison: Comparison) -> tuple[Contradiction, ...]:
+        return await self._answer(comparison, compare)
 
     async def aclose(self) -> None:
         if self._line is not None:
             self._line.close()
         if self._process is not None:
             await asyncio.to_thread(_see_off, self._process)
+
+    async def _answer(self, asked: A, here: Callable[[A], T]) -> T:
+        if self._line is not None and self._line.is_ready:
+            answer: T | None = await self._ask(self._line, asked)
+            if answer is not None:
+                return answer
+        began = time.thread_time()
+        answer = here(asked)
+        if self._process is None and self._is_worth_help(time.thread_time() - began):
+            await self._begin()
+        return answer
 
     def _is_worth_help(self, took_s: float) -> bool:
         now = time.monotonic()
@@ -92,11 +103,11 @@ class ExaminerBeside:
         await asyncio.get_running_loop().create_connection(lambda: line, sock=ours)
         self._line = line
 
-    async def _ask(self, line: _Line, exam: Exam) -> Examined | None:
+    async def _ask(self, line: _Line, asked: Asked) -> Any:
         """None when it has to be done here."""
         try:
             async with asyncio.timeout(self._limit_s):
-                return await line.ask(exam)
+                return await line.ask(asked)
         except TimeoutError:
             line.close()
             self._lost(f"it has not answered for {self._limit_s:g} s")
@@ -115,20 +126,20 @@ class _Line(asyncio.Protocol):
         self._on_lost = on_lost
         self._sender = Sender()
         self._numbers = count()
-        self._waiting: dict[int, asyncio.Future[Examined | None]] = {}
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
         self.is_ready = False
 
-    async def ask(self, exam: Exam) -> Examined | None:
+    async def ask(self, asked: Asked) -> Any:
         """None when the helper cannot say."""
         if self._transport is None:
             return None
         number = next(self._numbers)
-        answer: asyncio.Future[Examined | None] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
-            self._transport.write(self._sender.question(number, exam))
+            self._transport.write(self._sender.question(number, asked))
             return await answer
         finally:
             del self._waiting[number]
@@ -170,10 +181,10 @@ class _Line(asyncio.Protocol):
         if not packed:
             self.is_ready = True
             return
-        number, examined = read_answer(packed)
-        answer = self._waiting.get(number)
-        if answer is not None and not answer.done():
-            answer.set_result(examined)
+        number, answer = read_answer(packed)
+        waiting = self._waiting.get(number)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
 
 
 def _start(line: socket.socket) -> subprocess.Popen[bytes]:

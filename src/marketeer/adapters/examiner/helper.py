@@ -1,4 +1,4 @@
-"""The helper: a process that examines what it is sent, one text after another, until its parent is gone."""
+"""The helper: a process that answers what it is asked, one question after another, until its parent is gone."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import signal
 import socket
 from typing import BinaryIO
 
-from marketeer.adapters.examiner.wire import LENGTH, READY, Receiver, answer_of
-from marketeer.domain.examination import Exam, Examined, examine
+from marketeer.adapters.examiner.wire import LENGTH, READY, Asked, Receiver, frame
+from marketeer.domain.contradiction import Contradiction
+from marketeer.domain.examination import Exam, Examined, compare, examine
 from marketeer.domain.markdown import parse
 
 
@@ -29,14 +30,14 @@ def _serve(line: socket.socket, questions: BinaryIO) -> None:
     receiver = Receiver()
     while head := questions.read(LENGTH.size):
         packed = questions.read(*LENGTH.unpack(head))
-        number, exam = receiver.read(packed)
-        line.sendall(answer_of(number, _examined(exam)))
+        number, asked = receiver.read(packed)
+        line.sendall(frame((number, _answer(asked))))
 
 
-def _examined(exam: Exam) -> Examined | None:
+def _answer(asked: Asked) -> Examined | tuple[Contradiction, ...] | None:
     try:
-        return examine(exam)
-    except Exception:  # noqa: BLE001 - the parent examines it itself, and meets the error where it can be told
+        return examine(asked) if isinstance(asked, Exam) else compare(asked)
+    except Exception:  # noqa: BLE001 - the parent works it out itself, and meets the error where it can be told
         return None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from marketeer.domain.examination import Exam, Examined, examine
+from marketeer.domain.contradiction import Comparison, Contradiction
+from marketeer.domain.examination import Exam, Examined, compare, examine
 
 
 class ExaminerHere:
@@ -10,6 +11,9 @@ class ExaminerHere:
 
     async def examine(self, exam: Exam) -> Examined:
         return examine(exam)
+
+    async def compare(self, comparison: Comparison) -> tuple[Contradiction, ...]:
+        return compare(comparison)
 
     async def aclose(self) -> None:
         return None

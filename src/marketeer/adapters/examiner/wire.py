@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import pickle
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from marketeer.domain.contract import Contract
-from marketeer.domain.examination import Exam, Examined, Standard
-from marketeer.domain.review import Finding, Severity
+from marketeer.domain.contradiction import Comparison
+from marketeer.domain.examination import Exam, Standard
 
 LENGTH = struct.Struct("!I")
 # Sent by the helper alone, once it is able to work.
@@ -20,7 +22,8 @@ READY = LENGTH.pack(0)
 # A standard is a contract and a product context, some 50 KB; a team has a few dozen.
 MOST_STANDARDS = 128
 
-_Row = tuple[str, str, str, str]
+# What is asked.
+Asked = Exam | Comparison
 
 
 def frame(content: object) -> bytes:
@@ -28,34 +31,23 @@ def frame(content: object) -> bytes:
     return LENGTH.pack(len(packed)) + packed
 
 
-def answer_of(number: int, examined: Examined | None) -> bytes:
-    """None: it cannot be examined there."""
-    if examined is None:
-        return frame((number, None, (), ()))
-    rows = [(one.section, one.severity.value, one.found, one.wanted) for one in examined.findings]
-    return frame((number, rows, examined.waived, tuple(examined.asked_for)))
-
-
-def read_answer(packed: bytes) -> tuple[int, Examined | None]:
-    number, rows, waived, asked_for = pickle.loads(packed)  # noqa: S301 - see above
-    if rows is None:
-        return number, None
-    return number, Examined(findings=tuple(map(_finding, rows)), waived=waived, asked_for=frozenset(asked_for))
-
-
-def _finding(row: _Row) -> Finding:
-    section, severity, found, wanted = row
-    return Finding(section=section, severity=Severity(severity), found=found, wanted=wanted)
+def read_answer(packed: bytes) -> tuple[int, Any]:
+    """The question's number and its answer; None: it cannot be told there."""
+    number, answer = pickle.loads(packed)  # noqa: S301 - see above
+    return number, answer
 
 
 @dataclass(slots=True)
 class Sender:
-    """Makes the frames of exams. A contract is told from others by its identity: it is kept, so that stays its own."""
+    """Makes the frames of questions. A contract is told from others by its identity: it is kept, so that stays so."""
 
     _numbers: dict[tuple[int, frozenset[str], str], int] = field(default_factory=dict)
     _kept: list[Contract] = field(default_factory=list)
 
-    def question(self, number: int, exam: Exam) -> bytes:
+    def question(self, number: int, asked: Asked) -> bytes:
+        return frame((number, asked)) if isinstance(asked, Comparison) else self._exam(number, asked)
+
+    def _exam(self, number: int, exam: Exam) -> bytes:
         standard = exam.standard
         key = (id(standard.contract), standard.registry, standard.context)
         known = self._numbers.get(key)
@@ -76,10 +68,14 @@ class Receiver:
 
     _standards: list[Standard] = field(default_factory=list)
 
-    def read(self, packed: bytes) -> tuple[int, Exam]:
-        number, at, standard, text, sources, is_context = pickle.loads(packed)  # noqa: S301 - see above
+    def read(self, packed: bytes) -> tuple[int, Asked]:
+        number, *sent = pickle.loads(packed)  # noqa: S301 - see above
+        return number, sent[0] if len(sent) == 1 else self._exam(*sent)
+
+    def _exam(
+        self, at: int, standard: Standard | None, text: str, sources: Mapping[str, str], is_context: bool
+    ) -> Exam:
         if standard is not None:
             del self._standards[at:]
             self._standards.append(standard)
-        exam = Exam(standard=self._standards[at], text=text, sources=sources, is_context=is_context)
-        return number, exam
+        return Exam(standard=self._standards[at], text=text, sources=sources, is_context=is_context)
