@@ -29,7 +29,8 @@ from marketeer.domain.contract_check import check
 from marketeer.domain.errors import PermanentError
 from marketeer.domain.markdown import parse
 from marketeer.domain.product_context import facts_of, parse_context
-from marketeer.domain.skill import FOUNDATION_SKILL, Brief, ReviewDepth, Skill, SkillInfo
+from marketeer.domain.rubric import ReviewDepth
+from marketeer.domain.skill import FOUNDATION_SKILL, Brief, Skill, SkillInfo
 from marketeer.domain.usage import ModelSpec, Price, Tier
 from marketeer.ports import Material, ModelRequest, PromptBlock
 from marketeer.testing.clock import FakeClock

@@ -13,6 +13,7 @@ from marketeer.domain.approval import ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.decisions import APPROVED_BY_HUMAN
 from marketeer.domain.errors import StaleClaim, UsageError
 from marketeer.domain.goal import Barrier, GoalStatus, Priority
+from marketeer.domain.judging import APPROVED, APPROVED_WITH_FINDINGS, MAX_CYCLES
 from marketeer.domain.learning import LearningOutcome
 from marketeer.domain.outcome import (
     ApiLooked,
@@ -26,7 +27,6 @@ from marketeer.domain.outcome import (
     Reviewed,
 )
 from marketeer.domain.plan import Gate
-from marketeer.domain.steps import APPROVED, APPROVED_WITH_FINDINGS, MAX_CYCLES
 from marketeer.domain.task import WAITS_FOR_API, WAITS_FOR_BUDGET, IllegalTransition, Pin, TaskStatus, check_transition
 from marketeer.domain.work import WorkKind, WorkState
 from tests.support.builders import CRITICAL, MAJOR, MINOR, NOW, a_goal, a_plan, a_task, task_id

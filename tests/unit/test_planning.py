@@ -21,7 +21,8 @@ from marketeer.domain.plan import Pipeline, PipelinePhase, Plan, Step
 from marketeer.domain.plan_shape import MAX_TASKS
 from marketeer.domain.planning import build_plan, with_learnings
 from marketeer.domain.routing import Routing
-from marketeer.domain.skill import FOUNDATION_SKILL, Brief, ReviewDepth, SkillInfo
+from marketeer.domain.rubric import ReviewDepth
+from marketeer.domain.skill import FOUNDATION_SKILL, Brief, SkillInfo
 from marketeer.domain.task import Task
 from marketeer.domain.usage import Tier
 from tests.support.builders import a_learning

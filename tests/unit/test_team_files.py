@@ -17,7 +17,8 @@ from marketeer.domain.approval import ApprovalKind
 from marketeer.domain.errors import ConfigurationError, UsageError
 from marketeer.domain.goal import Category, Priority
 from marketeer.domain.review import Severity
-from marketeer.domain.skill import FOUNDATION_SKILL, ReviewDepth
+from marketeer.domain.rubric import ReviewDepth
+from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.domain.usage import Tier
 
 CONTRACT = """\

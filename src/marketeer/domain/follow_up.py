@@ -320,4 +320,7 @@ def superseding(task: Task, *, task_id: str, seq: int, feedback: str | None) -> 
         learnings_withheld=(),
         reviewed=0,
         score=None,
+        kept=(),
+        rejections=0,
+        from_scratch=False,
     )

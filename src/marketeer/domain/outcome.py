@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from marketeer.domain.approval import Decision
 from marketeer.domain.forecast import PlanForecast
+from marketeer.domain.judgement import Opinion
 from marketeer.domain.plan import Plan
 from marketeer.domain.review import Finding
 from marketeer.domain.snapshot import Change
@@ -59,13 +60,15 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a review found. `asked_for` are the skills that the output asks to work next; they decide conditional
-    tasks."""
+    """What a review found by the contract. `asked_for` are the skills that the output asks to work next; they decide
+    conditional tasks. `opinion` is a model's, checked; `note` says why there is none though one was wanted."""
 
     findings: tuple[Finding, ...]
     waived: tuple[str, ...]
     asked_for: frozenset[str]
     began_at: datetime
+    opinion: Opinion | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,8 @@ class Reviewed:
     findings: tuple[Finding, ...]
     waived: tuple[str, ...]
     asked_for: frozenset[str]
+    opinion: Opinion | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

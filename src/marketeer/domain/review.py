@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
+from marketeer.domain.rubric import ReviewDepth, Score
 from marketeer.domain.sourced import Sourced
 
 
@@ -41,6 +43,10 @@ class Review:
     """The judgement of one output version. `waived` are checks that an Unknown in the context made impossible.
 
     `sourced` are the first of `sourced_count` figures, quotations, names and links, with where they come from.
+
+    `findings` are the contract's. The rest is there when a model was asked: `scores` by the rubric and `total`, their
+    weighted sum, `requests` for the next revision, `unsourced` claims; `model` and `cost_usd` of its calls. `depth` is
+    what the verdict rests on in the end, and `note` says why that is less than was wanted.
     """
 
     task_id: str
@@ -54,10 +60,25 @@ class Review:
     created_at: datetime
     sourced: tuple[Sourced, ...] = ()
     sourced_count: int = 0
+    depth: ReviewDepth = ReviewDepth.QUICK
+    total: float | None = None
+    scores: tuple[Score, ...] = ()
+    requests: tuple[Finding, ...] = ()
+    unsourced: tuple[str, ...] = ()
+    note: str | None = None
+    model: str | None = None
+    cost_usd: Decimal = Decimal(0)
+
+    @property
+    def unusable(self) -> bool:
+        """A model was asked, and nothing could be made of what it said."""
+        return self.model is not None and self.total is None
+
+
+def is_serious(finding: Finding) -> bool:
+    return finding.severity is not Severity.MINOR
 
 
 def verdict_of(findings: tuple[Finding, ...]) -> Verdict:
     """The contract's verdict: any critical or major finding sends the output back."""
-    if any(f.severity in (Severity.CRITICAL, Severity.MAJOR) for f in findings):
-        return Verdict.REVISE
-    return Verdict.APPROVE
+    return Verdict.REVISE if any(map(is_serious, findings)) else Verdict.APPROVE

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 SCORES = (3, 7, 10)  # the scores whose meaning a rubric spells out
 WEIGHTS_SUM = 100
+
+
+class ReviewDepth(StrEnum):
+    """Quick: the contract alone. Standard: a model judges by the rubric. Deep: the best one does, and it reads what the
+    specialist was taught."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    DEEP = "deep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +29,14 @@ class Dimension:
     excellent: str
 
 
-def weighted_score(rubric: tuple[Dimension, ...], scores: dict[str, float]) -> float | None:
-    """The mean of the scores by weight; None unless every dimension has one."""
-    if not rubric or any(dimension.name not in scores for dimension in rubric):
-        return None
-    return sum(dimension.weight * scores[dimension.name] for dimension in rubric) / WEIGHTS_SUM
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What a reviewer gave one dimension, from 0 to 10: the passage of the output it rests on, why, and what would earn
+    more."""
+
+    dimension: str
+    weight: int
+    score: float
+    quote: str
+    reason: str
+    wanted: str

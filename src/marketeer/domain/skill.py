@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from marketeer.domain.contract import Contract
-from marketeer.domain.rubric import Dimension
+from marketeer.domain.rubric import Dimension, ReviewDepth
 from marketeer.domain.usage import Tier
 
 FOUNDATION_SKILL = "product-marketing-context"
 DIRECTOR = "director"
-
-
-class ReviewDepth(StrEnum):
-    QUICK = "quick"
-    STANDARD = "standard"
-    DEEP = "deep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

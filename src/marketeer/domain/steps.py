@@ -5,23 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from marketeer.domain.approval import HOLDING_ALL, HOLDING_SOME, ApprovalKind, Decision
-from marketeer.domain.changing import changed
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import StaleClaim
-from marketeer.domain.follow_up import abandon, fail_goal, requeue
+from marketeer.domain.follow_up import fail_goal
 from marketeer.domain.gates import Stops
-from marketeer.domain.goal import GoalStatus
-from marketeer.domain.learning import learning_of_approval
-from marketeer.domain.outcome import Claimed, Executed, ItemRef, Judgement, Planned, Reported, Reviewed, Taker
-from marketeer.domain.review import Finding, Severity
-from marketeer.domain.task import MAX_REVISIONS, Task, TaskStatus
-from marketeer.domain.task_score import task_score
+from marketeer.domain.judging import judge
+from marketeer.domain.outcome import Claimed, Executed, ItemRef, Planned, Reported, Reviewed, Taker
+from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.work import WorkItem, WorkKind, WorkState
-
-MAX_CYCLES = 50
-
-APPROVED = "approved"
-APPROVED_WITH_FINDINGS = "approved with findings"
 
 
 def held(draft: Draft, ref: ItemRef) -> WorkItem:
@@ -141,7 +132,7 @@ def execute(draft: Draft, executed: Executed) -> None:
     if executed.judged is not None:
         began_at = executed.judged.began_at
         draft.put(owed, state=WorkState.DONE, claim=1, attempts=1, claimed_at=began_at, done_at=draft.now)
-        _judge(draft, draft.move(task, TaskStatus.IN_REVIEW), executed.judged)
+        judge(draft, draft.move(task, TaskStatus.IN_REVIEW), executed.judged)
 
 
 def _learnings_seen(task: Task, executed: Executed) -> dict[str, Any]:
@@ -162,103 +153,7 @@ def _named(**ids: tuple[str, ...]) -> dict[str, Any]:
 def review(draft: Draft, reviewed: Reviewed) -> None:
     item = held(draft, reviewed.item)
     draft.close(item)
-    _judge(draft, task_of(draft, item), reviewed)
-
-
-def _judge(draft: Draft, task: Task, reviewed: Reviewed | Judgement) -> None:
-    score = task_score(task.score, task.reviewed, reviewed.findings)
-    task = changed(task, score=score, reviewed=task.reviewed + 1)
-    serious = [f for f in reviewed.findings if f.severity is not Severity.MINOR]
-    critical = [f for f in serious if f.severity is Severity.CRITICAL]
-    if not serious:
-        _approve(draft, task, APPROVED, reviewed.asked_for, (), reviewed.waived)
-    elif task.revision < MAX_REVISIONS:
-        _send_back(draft, task, serious)
-    elif critical and draft.gates.of(ApprovalKind.QUALITY).stops is not Stops.NEVER:
-        _ask_about_quality(draft, task, serious, critical)
-    else:
-        _warn_before_publishing(draft, task, critical)
-        _approve(draft, task, APPROVED_WITH_FINDINGS, reviewed.asked_for, tuple(serious), reviewed.waived)
-
-
-def _approve(
-    draft: Draft,
-    task: Task,
-    verdict: str,
-    asked_for: frozenset[str],
-    findings: tuple[Finding, ...],
-    waived: tuple[str, ...],
-) -> None:
-    why = "; ".join([*(f.line() for f in findings), *(f"waived: {w}" for w in waived)]) or None
-    approved = draft.move(task, TaskStatus.APPROVED, why=why, verdict=verdict, reason=None)
-    if task.revision:
-        draft.learnings.append(learning_of_approval(draft.goal, approved, findings, draft.now))
-    # Skipping one task rewires others: each is looked at as it is by then.
-    for task_id in [one.task_id for one in draft.tasks.values() if one.condition == task.skill]:
-        other = draft.tasks[task_id]
-        if _hangs_on(other, task) and other.skill not in asked_for:
-            _skip(draft, other, task)
-
-
-def _hangs_on(other: Task, task: Task) -> bool:
-    """Whether `task` decides if the conditional task `other` is done at all."""
-    return other.status is TaskStatus.PENDING and other.condition == task.skill and task.task_id in other.depends_on
-
-
-def _skip(draft: Draft, task: Task, asked_of: Task) -> None:
-    """A conditional task nobody asked for. What hung on it is skipped too; what else depended on it goes on without."""
-    draft.move(task, TaskStatus.CANCELLED, reason=f"skipped: {asked_of.skill} found nothing for {task.skill} to do")
-    for task_id in list(draft.tasks):
-        other = draft.tasks[task_id]
-        if other.status is TaskStatus.PENDING and task.task_id in other.depends_on:
-            hung_on_it = _hangs_on(other, task)
-            inherited = tuple(d for d in task.depends_on if d not in other.depends_on)
-            depends_on = tuple(d for d in other.depends_on if d != task.task_id) + inherited
-            rewired = draft.edit(other, "task_rewired", why=f"{task.task_id} was skipped", depends_on=depends_on)
-            if hung_on_it:
-                _skip(draft, rewired, task)
-
-
-def _send_back(draft: Draft, task: Task, findings: list[Finding]) -> None:
-    cycles = draft.goal.cycles + (1 if task.revision else 0)
-    draft.set_goal(cycles=cycles)
-    feedback = _feedback(findings)
-    summary = f"{len(findings)} findings; first: {findings[0].line()}"
-    revised = draft.move(task, TaskStatus.REVISION, why=summary, revision=task.revision + 1, feedback=feedback)
-    requeue(draft, revised)
-    if cycles > MAX_CYCLES:
-        abandon(draft, GoalStatus.MAX_ITERATIONS, f"more than {MAX_CYCLES} revisions and re-plans")
-
-
-def _feedback(findings: list[Finding]) -> str:
-    """Findings as the next execution reads them."""
-    return "\n".join(f"- [{f.severity.value}] {f.line()}" for f in findings)
-
-
-def _warn_before_publishing(draft: Draft, task: Task, critical: list[Finding]) -> None:
-    """What is let through although it should not be is said where it cannot be missed."""
-    if critical:
-        line = f"{task.skill} was let through with {len(critical)} critical finding(s): {critical[0].line()}."
-        draft.set_goal(before_you_publish=(*draft.goal.before_you_publish, line))
-
-
-def _ask_about_quality(draft: Draft, task: Task, serious: list[Finding], critical: list[Finding]) -> None:
-    question = (
-        f"{task.skill} still has {len(critical)} critical finding(s) after {task.revision} revisions: "
-        f"{critical[0].line()}. Ship it, have it revised, or drop it?"
-    )
-    approval = draft.ask(
-        ApprovalKind.QUALITY,
-        question,
-        [
-            (Decision.APPROVE, "accept the output as it is"),
-            (Decision.REVISE, "one more revision, with your note"),
-            (Decision.REJECT, "drop this task and what depends on it"),
-        ],
-        task_id=task.task_id,
-    )
-    feedback = _feedback(serious)
-    draft.move(task, TaskStatus.BLOCKED, reason=question, waits_for=approval.approval_id, feedback=feedback)
+    judge(draft, task_of(draft, item), reviewed)
 
 
 def close_reading(draft: Draft, reported: Reported) -> None:

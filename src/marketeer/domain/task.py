@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from marketeer.domain.errors import MarketeerError
+from marketeer.domain.standing import Standing
 
 
 class TaskStatus(StrEnum):
@@ -114,6 +115,8 @@ class Task:
     for, WAITS_FOR_BUDGET or WAITS_FOR_API. `budget_usd` None means the usual limit of a task.
     `learnings` are ids of those in the prompt of its first execution, `learnings_withheld` of those that were left out
     to see whether they help; `score` is how good its `reviewed` outputs were, see task_score.py; None before the first.
+    `kept` holds the best version of those that were sent back, which is then the one in `output_version`; `rejections`
+    counts verdicts REJECT, and `from_scratch` says that the next execution is not shown what was rejected.
     """
 
     task_id: str
@@ -150,3 +153,6 @@ class Task:
     learnings_withheld: tuple[str, ...] = ()
     reviewed: int = 0
     score: float | None = None
+    kept: tuple[Standing, ...] = ()
+    rejections: int = 0
+    from_scratch: bool = False

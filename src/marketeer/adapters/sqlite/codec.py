@@ -18,7 +18,6 @@ Convert = Callable[[Any], Any]
 # Of a dollar's micro-dollars.
 _PLACES = 6
 _TIME_CHARS = len("2026-01-01T00:00:00.000000")
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 # A list of none, as it is kept.
 NONE = "[]"
 _EMPTY: dict[type, str] = {tuple: NONE, list: NONE, dict: "{}"}
@@ -43,6 +42,14 @@ def dollars(amount: int) -> Decimal:
     return Decimal(amount).scaleb(-_PLACES)
 
 
+def _plain_record(value: Any) -> dict[str, Any]:
+    """A record within a record."""
+    return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain_record)
+
+
 def json_text(value: Any) -> str:
     return _JSON.encode(value) if value else _EMPTY.get(type(value)) or _JSON.encode(value)
 
@@ -54,19 +61,14 @@ def _same(value: Any) -> Any:
 def _json_converters(item: Any) -> tuple[Convert, Convert]:
     """For `tuple[item, ...]` kept as a JSON list."""
     if dataclasses.is_dataclass(item):
-        hints = get_type_hints(item)
-        build: Callable[..., Any] = item  # type: ignore[assignment]
-        nested = {f.name: _nested(hints[f.name]) for f in dataclasses.fields(item)}
+        names = [f.name for f in dataclasses.fields(item)]
+        build = _record_of(item)
 
         def encode(values: Any) -> str:
-            return json_text([{n: getattr(v, n) for n in nested} for v in values]) if values else NONE
+            return json_text([{n: getattr(v, n) for n in names} for v in values]) if values else NONE
 
         def decode(text: str) -> Any:
-            return (
-                ()
-                if text == NONE
-                else tuple(build(**{n: nested[n](v) for n, v in row.items()}) for row in json.loads(text))
-            )
+            return () if text == NONE else tuple(map(build, json.loads(text)))
 
         return encode, decode
     restore = _nested(item)
@@ -75,10 +77,18 @@ def _json_converters(item: Any) -> tuple[Convert, Convert]:
     return (lambda values: json_text(list(values))), (lambda text: tuple(restore(v) for v in json.loads(text)))
 
 
+def _record_of(item: Any) -> Convert:
+    hints = get_type_hints(item)
+    nested = {f.name: _nested(hints[f.name]) for f in dataclasses.fields(item)}
+    return lambda row: item(**{name: nested[name](value) for name, value in row.items()})
+
+
 def _nested(hint: Any) -> Convert:
     """How a value inside JSON becomes what the annotation says."""
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint
+    if dataclasses.is_dataclass(hint):
+        return _record_of(hint)
     if get_origin(hint) is tuple:
         args = get_args(hint)
         if args[-1] is Ellipsis:

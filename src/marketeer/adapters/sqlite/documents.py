@@ -87,6 +87,11 @@ def adopted(connection: sqlite3.Connection, path: str, *, approved_only: bool) -
     return _DOCUMENTS.record(row) if row else None
 
 
+def take_back(connection: sqlite3.Connection, path: str, version: int) -> None:
+    """The file shows a later version that is not adopted any more: it is to be written anew."""
+    connection.execute("UPDATE documents SET mirrored = 0 WHERE path = ? AND version = ?", (path, version))
+
+
 def mark_mirrored(connection: sqlite3.Connection, written: Sequence[tuple[str, int]]) -> None:
     connection.executemany(
         "UPDATE documents SET mirrored = 1 WHERE path = ? AND version <= ? AND mirrored = 0", written

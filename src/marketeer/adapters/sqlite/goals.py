@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import learnings as learnings_sql
 from marketeer.adapters.sqlite.codec import Codec, time_text
 from marketeer.adapters.sqlite.event_rows import emit
@@ -111,6 +112,8 @@ def _write_task(connection: sqlite3.Connection, change: TaskChange, goal: Goal) 
     if connection.execute(_update_sql("tasks", columns, _SAME_TASK), same).rowcount != 1:
         msg = f"task {task.task_id!r} is not {before.status.value} any more"
         raise Conflict(msg)
+    if task.output_path and task.output_version and task.output_version < (before.output_version or 0):
+        documents_sql.take_back(connection, task.output_path, task.output_version)
 
 
 def _elsewhere(task: Task, goal: Goal) -> str | None:

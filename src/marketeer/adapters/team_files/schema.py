@@ -16,8 +16,8 @@ from marketeer.domain import contract as domain
 from marketeer.domain.contract_formula import FormulaError, parse_formula
 from marketeer.domain.phrases import phrase_pattern
 from marketeer.domain.review import Severity
-from marketeer.domain.rubric import SCORES, WEIGHTS_SUM, Dimension
-from marketeer.domain.skill import Brief, ReviewDepth
+from marketeer.domain.rubric import SCORES, WEIGHTS_SUM, Dimension, ReviewDepth
+from marketeer.domain.skill import Brief
 from marketeer.domain.usage import Tier
 
 _BOUNDS = (
