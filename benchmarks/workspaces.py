@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import marketeer
+from marketeer.domain.rubric import ReviewDepth
 from marketeer.domain.usage import Usage
 from marketeer.ports import ModelRequest, ModelResponse
 from marketeer.settings import Settings, load_settings
@@ -138,6 +139,7 @@ def settings_for(workspace: Path, *, parallel: int, base_url: str | None = None,
         anthropic_base_url=base_url,
         redis_url=redis,
         log_level="warning",
+        marketeer_review=ReviewDepth.QUICK,
     )
 
 

@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from marketeer.domain.errors import ConfigurationError
+from marketeer.domain.rubric import ReviewDepth
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "pretty"]
@@ -193,6 +194,12 @@ class Settings(BaseSettings):
     marketeer_model_opus: str | None = _setting(None, "Model id to use for the opus tier.")
     marketeer_model_sonnet: str | None = _setting(None, "Model id to use for the sonnet tier.")
     marketeer_model_haiku: str | None = _setting(None, "Model id to use for the haiku tier.")
+    marketeer_review: ReviewDepth | None = _setting(
+        None,
+        "How every output is reviewed: quick (by its contract alone), standard or deep (a model judges it by the "
+        "skill's rubric). Not set: as each skill says.",
+        "one of quick, standard, deep",
+    )
     marketeer_rehearsal_latency_s: float = _seconds(0, "Seconds each call of a rehearsal pretends to take.", 0, 3600)
     marketeer_timezone: str | None = _setting(
         None,
@@ -340,7 +347,7 @@ class Settings(BaseSettings):
             raise ValueError
         return f"{begin}-{end}"
 
-    @field_validator("log_level", "log_format", mode="before")
+    @field_validator("log_level", "log_format", "marketeer_review", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

@@ -95,7 +95,9 @@ class Cli:
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         home = {"HOME": str(self.folder), "PYTHONPATH": str(SOURCE), "COLUMNS": "120"}
-        return {**kept, **home, "LOG_LEVEL": "error", "WEBHOOK_PORT": "0", **self.variables}
+        # Calls are counted: who wants a model's review says so.
+        usual = {"LOG_LEVEL": "error", "WEBHOOK_PORT": "0", "MARKETEER_REVIEW": "quick"}
+        return {**kept, **home, **usual, **self.variables}
 
     @property
     def files(self) -> list[str]:

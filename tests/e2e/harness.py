@@ -27,6 +27,8 @@ def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept.pop("WORKSPACE_DIR", None)
     ours_too = {"PYTHONPATH": os.pathsep.join(sys.path), "NO_PROXY": "*", "WEBHOOK_PORT": "0"}
+    # Calls are counted: who wants a model's review says so.
+    ours_too["MARKETEER_REVIEW"] = "quick"
     return kept | ours_too | more
 
 

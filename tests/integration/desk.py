@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 from collections import Counter, defaultdict
@@ -26,6 +27,7 @@ from marketeer.ports import Clock, ModelClient, ModelRequest, ModelResponse, Tra
 from marketeer.runtime import Office, open_office
 from marketeer.settings import Settings
 from marketeer.testing.answers import Asked, material_of
+from marketeer.testing.reviews import review_of
 from tests.support.builders import a_learning
 
 # Plans of the tests' own, as a workspace's team file.
@@ -171,7 +173,9 @@ def _response(request: ModelRequest, answer: Answer) -> ModelResponse:
         raise answer
     if isinstance(answer, ModelResponse):
         return answer
-    return response(request, good_answer(request) if answer is None else answer)
+    if answer is None:
+        answer = rated()(request) if skill_of(request).startswith("review of ") else good_answer(request)
+    return response(request, answer)
 
 
 def response(request: ModelRequest, text: str, stop_reason: str = "end_turn") -> ModelResponse:
@@ -187,7 +191,18 @@ def response(request: ModelRequest, text: str, stop_reason: str = "end_turn") ->
 
 
 def skill_of(request: ModelRequest) -> str:
-    return request.system[1].text.splitlines()[0].removeprefix("# Skill: ")
+    """Whose call it is; of a review `review of SKILL`."""
+    first = request.system[1].text.splitlines()[0].removeprefix("# Skill: ")
+    return first.replace("# Rubric: ", "review of ")
+
+
+def rated(score: float = 8.0, **values: Any) -> Callable[[ModelRequest], str]:
+    """A review that gives every dimension this score. See review_of for what else there is."""
+
+    def answer(request: ModelRequest) -> str:
+        return json.dumps(review_of([block.text for block in request.system], request.user, score=score, **values))
+
+    return answer
 
 
 @cache
@@ -251,7 +266,13 @@ def empty(request: ModelRequest) -> ModelResponse:
 
 
 def settings_for(folder: Path, **values: Any) -> Settings:
-    usual: dict[str, Any] = {"anthropic_api_key": KEY, "marketeer_lease_s": 3600, "marketeer_timezone": "UTC"}
+    usual: dict[str, Any] = {
+        "anthropic_api_key": KEY,
+        "marketeer_lease_s": 3600,
+        "marketeer_timezone": "UTC",
+        # Calls are counted: who wants a model's review says so.
+        "marketeer_review": "quick",
+    }
     return Settings(_env_file=None, workspace_dir=folder / "workspace", **(usual | values))  # type: ignore[call-arg]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from marketeer.domain import steps
+from marketeer.domain import judging
 from marketeer.domain.approval import ApprovalStatus, Decision
 from marketeer.domain.errors import UsageError
 from marketeer.domain.evidence import used_scores, withheld_scores
@@ -109,7 +109,7 @@ async def test_major_findings_that_survive_three_revisions_are_approved_and_repo
 async def test_a_goal_that_goes_round_too_often_ends_with_its_good_outputs_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "MAX_CYCLES", 1)
+    monkeypatch.setattr(judging, "MAX_CYCLES", 1)
     clerk = Clerk()
     clerk.says["copy-editing"] = [without_summary] * 4
     async with an_office(tmp_path, clerk) as office:

@@ -27,6 +27,7 @@ from marketeer.domain.outcome import (
     Reviewed,
 )
 from marketeer.domain.plan import Gate
+from marketeer.domain.review import Finding
 from marketeer.domain.task import WAITS_FOR_API, WAITS_FOR_BUDGET, IllegalTransition, Pin, TaskStatus, check_transition
 from marketeer.domain.work import WorkKind, WorkState
 from tests.support.builders import CRITICAL, MAJOR, MINOR, NOW, a_goal, a_plan, a_task, task_id
@@ -37,10 +38,10 @@ from tests.support.play import LEASE, Play, ref_of, started
 LEGAL = Gate(kind=ApprovalKind.LEGAL_RISK, question="May we name a rival?")
 
 
-def revised(play: Play, times: int) -> None:
+def revised(play: Play, times: int, finding: Finding = MAJOR) -> None:
     """Task 1, sent back this often."""
     for _ in range(times):
-        play.finish(1, MAJOR)
+        play.finish(1, finding)
 
 
 # -- the way everything goes well --------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ def test_after_three_revisions_major_findings_are_shipped_and_named() -> None:
 
 def test_after_three_revisions_a_critical_finding_asks_a_human() -> None:
     play = started(a_task(1), a_task(2, 1))
-    revised(play, 3)
+    revised(play, 3, CRITICAL)
     task = play.finish(1, CRITICAL)
     (question,) = play.questions()
     assert (task.status, task.waits_for) == (TaskStatus.BLOCKED, question.approval_id)
@@ -142,7 +143,7 @@ def test_after_three_revisions_a_critical_finding_asks_a_human() -> None:
 
 def blocked_on_quality() -> Play:
     play = started(a_task(1), a_task(2, 1))
-    revised(play, 3)
+    revised(play, 3, CRITICAL)
     play.finish(1, CRITICAL)
     return play
 

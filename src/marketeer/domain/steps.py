@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from marketeer.domain.approval import HOLDING_ALL, HOLDING_SOME, ApprovalKind, Decision
+from marketeer.domain.approval import HOLDING_ALL, HOLDING_SOME
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import StaleClaim
 from marketeer.domain.follow_up import fail_goal
-from marketeer.domain.gates import Stops
 from marketeer.domain.judging import judge
 from marketeer.domain.outcome import Claimed, Executed, ItemRef, Planned, Reported, Reviewed, Taker
 from marketeer.domain.task import Task, TaskStatus

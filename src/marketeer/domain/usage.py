@@ -35,6 +35,11 @@ class Tier(StrEnum):
     HAIKU = "haiku"
 
 
+def one_up(tier: Tier) -> Tier:
+    """The next better one; there is none above opus."""
+    return Tier.SONNET if tier is Tier.HAIKU else Tier.OPUS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens of one call. `input_tokens` excludes the cache, as the API counts it."""

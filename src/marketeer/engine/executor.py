@@ -19,7 +19,7 @@ from marketeer.domain.outcome import Executed, ItemRef
 from marketeer.domain.recall import Recalled
 from marketeer.domain.skill import FOUNDATION_SKILL, Skill
 from marketeer.domain.task import Task
-from marketeer.domain.usage import ModelSpec, Tier, Usage
+from marketeer.domain.usage import ModelSpec, Tier, Usage, one_up
 from marketeer.domain.work import WorkItem
 from marketeer.engine.inputs import Inputs
 from marketeer.engine.ledger import Bought, Ledger
@@ -123,7 +123,8 @@ class Executor:
     async def _execute(self, item: WorkItem, goal: Goal, task: Task, *, again: bool) -> Result:
         started = self._clock.monotonic()
         skill = self._team.skill(task.skill)
-        tier = await self._ledger.tier(skill.info.tier, goal)
+        wanted = skill.info.tier if not task.rejections else one_up(skill.info.tier)
+        tier = await self._ledger.tier(wanted, goal)
         model = self._team.model(tier)
         gathered = await self._gather(goal, task, skill)
         kept = self._ledger.cache_time(model)
@@ -277,6 +278,7 @@ class Executor:
             earlier=earlier,
             previous=previous.content if previous else None,
             feedback=task.feedback,
+            from_scratch=task.from_scratch,
         )
         return _Gathered(
             parts=parts,
@@ -288,8 +290,8 @@ class Executor:
         )
 
     async def _previous(self, task: Task) -> Document | None:
-        """The output that was sent back, this task's or the one it does over."""
-        if not task.feedback:
+        """The output that was sent back, this task's or the one it does over; none that was rejected."""
+        if not task.feedback or task.from_scratch:
             return None
         if task.output_path and task.output_version:
             return await self._library.in_force(task.output_path, task.output_version)

@@ -81,30 +81,36 @@ class Handlers:
         if item.task_id is None:
             return Handled(outcome=self._director.review_barrier(item, goal, snapshot.tasks))
         task = _task(snapshot, item)
-        judged, document, review = await self._reviewer.judge(goal, task, task.output_path, task.output_version)
+        judged = await self._reviewer.judge(item, goal, task)
+        found = judged.judgement
         outcome = Reviewed(
             item=ItemRef(item_id=item.work_item_id, claim=item.claim),
-            findings=judged.findings,
-            waived=judged.waived,
-            asked_for=judged.asked_for,
+            findings=found.findings,
+            waived=found.waived,
+            asked_for=found.asked_for,
+            opinion=found.opinion,
+            note=found.note,
         )
-        return Handled(outcome=outcome, documents=[document], reviews=[review])
+        return Handled(outcome=outcome, documents=[judged.document], reviews=[judged.review])
 
     async def _judged(self, item: WorkItem, goal: Goal, task: Task, done: Done) -> Handled:
         """The output is recorded by now, so that its review can cost nothing: one that fails is owed, and fails as a
-        step of its own, where a human hears of it."""
+        step of its own, where a human hears of it. So is one that a model has to be asked for."""
         executed = done.executed
         review_id = work_item_id(task.task_id, WorkKind.REVIEW, task.generation)
         step = changed(item, work_item_id=review_id, kind=WorkKind.REVIEW, claim=1)
         try:
             with self._tracer.step(step, goal, agent=REVIEWER):
-                judged, document, review = await self._reviewer.judge(
+                judged = await self._reviewer.at_once(
                     goal, task, executed.output_path, executed.output_version, made_from=done.inputs
                 )
         except Exception as exc:  # noqa: BLE001 - see above
             log.warning("review_put_off", task_id=task.task_id, error_type=type(exc).__name__)
             return Handled(outcome=executed)
-        return Handled(outcome=changed(executed, judged=judged), documents=[document], reviews=[review])
+        if judged is None:
+            return Handled(outcome=executed)
+        outcome = changed(executed, judged=judged.judgement)
+        return Handled(outcome=outcome, documents=[judged.document], reviews=[judged.review])
 
 
 def _agent(snapshot: Snapshot, item: WorkItem) -> str:

@@ -153,7 +153,8 @@ class Library:
                 log.info("mirror_skipped", path=path, version=version)
                 done.append((path, version))
                 continue
-            document = await self._store.document(path, version)
+            # An older version that is adopted again does not undo what a person has made of it since.
+            document = await self._store.document_in_force(path, version)
             if document is not None:
                 files.append((path, document.content.encode()))
                 over.append(stamp)

@@ -19,6 +19,9 @@ from marketeer.ports import PromptBlock
 
 # A workspace has one product context, and perhaps one of rehearsals beside it.
 REMEMBERED_BLOCKS = 8
+CORRECT = "Keep what was good. Correct exactly these findings and answer with the whole document again:"
+BEGIN_ANEW = "A first attempt was rejected and is not shown. Begin anew, so that none of this can be said of yours:"
+
 _TAG = re.compile(r"<(?=\s*/?\s*external-content)", re.IGNORECASE)
 _H2 = re.compile(r"^(?=## )", re.MULTILINE)
 
@@ -26,8 +29,8 @@ _H2 = re.compile(r"^(?=## )", re.MULTILINE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptParts:
     """Everything a prompt is made of. `upstream` and `inputs` map a path to its text, `previous` is the output that
-    was sent back with `feedback`. `cache` is how long all calls share their beginning, `skill_cache` how long those of
-    the skill share more; None: none is expected soon."""
+    was sent back with `feedback`; `from_scratch`: it was rejected, and is not shown. `cache` is how long all calls
+    share their beginning, `skill_cache` how long those of the skill share more; None: none is expected soon."""
 
     house_rules: str
     context: str
@@ -41,6 +44,7 @@ class PromptParts:
     earlier: Mapping[str, str] = field(default_factory=dict)
     previous: str | None = None
     feedback: str | None = None
+    from_scratch: bool = False
     cache: CacheTime = "5m"
     skill_cache: CacheTime | None = "5m"
 
@@ -121,10 +125,8 @@ def user_message(parts: PromptParts) -> str:
     if parts.previous is not None:
         chunks.append(f"# Your previous output\n\n{fence('your previous output', parts.previous)}")
     if parts.feedback:
-        chunks.append(
-            "# What must change\n\nKeep what was good. Correct exactly these findings and answer with the whole "
-            f"document again:\n\n{parts.feedback}"
-        )
+        how = BEGIN_ANEW if parts.from_scratch else CORRECT
+        chunks.append(f"# What must change\n\n{how}\n\n{parts.feedback}")
     return "\n\n".join(chunks)
 
 

@@ -20,6 +20,7 @@ from marketeer.domain.plan import Plan
 from marketeer.domain.review import Review, Severity
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.usage import dollars
+from marketeer.engine.review_summary import goal_reviews
 from marketeer.engine.source_tables import source_tables
 from marketeer.ports import Clock, Store
 
@@ -77,6 +78,7 @@ class Reports:
             superseded=[{"task": task, "why": _why_over(task, tasks)} for task in tasks if task.superseded_by],
             contradictions=[one.line() for one in contradictions],
             stale=_stale(tasks),
+            reviews=goal_reviews(current, reviews),
             assumptions=await self._assumptions(approved, reviews),
             sources=source_tables(approved, reviews),
             before_you_publish=[*goal.before_you_publish, *ALWAYS_BEFORE_PUBLISHING],
@@ -145,7 +147,10 @@ def _verdict(task: Task, reviews: Sequence[Review]) -> str:
         verdict += f" after {task.revision} revision(s)"
     if last is None:
         return verdict
-    left = [f for f in last.findings if f.severity is not Severity.MINOR or task.verdict != "approved"]
+    if task.verdict != "approved" and task.kept:
+        left = list(task.kept[0].findings)
+    else:
+        left = [f for f in last.findings if f.severity is not Severity.MINOR or task.verdict != "approved"]
     return verdict + "".join(f"; {finding.line()}" for finding in left)
 
 

@@ -57,6 +57,7 @@ class Question(Generic[Form]):
     """What is asked. `wrong_with` says what is wrong with an answer that has the form (nothing: it can be used).
 
     `rehearsed` is what a rehearsal answers, as JSON; None: it cannot. `skill` is whose work it is, for the bill.
+    `max_calls` 1: an answer that cannot be used is not worth a second one.
     """
 
     form: type[Form]
@@ -69,6 +70,7 @@ class Question(Generic[Form]):
     wrong_with: Callable[[Form], Sequence[str]] = lambda _form: ()
     rehearsed: str | None = None
     skill: str | None = None
+    max_calls: int = MAX_CALLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,7 @@ class Structured:
                 if not again:
                     return Unusable(reason=reason)
                 user = _repaired(question.user, said.text, again)
-        while spent < MAX_CALLS:
+        while spent < question.max_calls:
             spent += 1
             said = await self._buy(replace(question, user=user), goal, item, attempt=spent)
             found, again, reason = _read(question, said)

@@ -91,7 +91,16 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         progress=office.progress,
         director=director,
         executor=executor,
-        reviewer=Reviewer(library=library, team=office.team, examiner=office.examiner, clock=clock),
+        reviewer=Reviewer(
+            store=store,
+            library=library,
+            ledger=ledger,
+            team=office.team,
+            examiner=office.examiner,
+            clock=clock,
+            api_is_down=lambda: api.is_down,
+            depth=settings.marketeer_review,
+        ),
         tracer=office.tracer,
     )
     outbox = Outbox(

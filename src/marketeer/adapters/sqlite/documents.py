@@ -93,6 +93,10 @@ def take_back(connection: sqlite3.Connection, path: str, version: int) -> None:
 
 
 def mark_mirrored(connection: sqlite3.Connection, written: Sequence[tuple[str, int]]) -> None:
+    """Older versions are done with too, but for one that was adopted again while a later one was being written."""
     connection.executemany(
-        "UPDATE documents SET mirrored = 1 WHERE path = ? AND version <= ? AND mirrored = 0", written
+        "UPDATE documents SET mirrored = 1 WHERE path = ?1 AND version <= ?2 AND mirrored = 0 AND (version = ?2"
+        " OR NOT EXISTS (SELECT 1 FROM tasks t WHERE t.task_id = documents.task_id"
+        " AND t.output_path = documents.path AND t.output_version = documents.version))",
+        written,
     )
