@@ -102,6 +102,7 @@ _TASK_WORDS: Mapping[str, Callable[[JournalEntry, Task | None], str | None]] = {
     "task_cancelled": _cancelled,
     "task_superseded": lambda entry, _: f"will be done over by {entry.data.get('superseded_by')}",
     "task_warned": lambda entry, _: f"note{_why(entry.why)}",
+    "review_limited": lambda entry, _: f"note{_why(entry.why)}",
     "work_retried": lambda entry, _: f"tried again{_why(entry.why)}",
     "work_handed_back": lambda entry, _: f"put back{_why(entry.why)}",
     "work_failed": lambda entry, _: f"a step failed{_why(entry.why)}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -9,14 +10,27 @@ import typer
 
 from marketeer.adapters.system_clock import SystemClock
 from marketeer.adapters.workspace import FileWorkspace
-from marketeer.cli import output, showing, text
-from marketeer.cli.common import Call, GoalArgument, JsonOption, WorkspaceOption, called, find_goal, run
+from marketeer.cli import output, showing, task_view, text
+from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, find_goal, run
 from marketeer.cli.summary import questions
 from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.condition import ConditionName
+from marketeer.domain.errors import UsageError
+from marketeer.domain.ledger import Spend
+from marketeer.domain.task import Task
 from marketeer.domain.usage import dollars
 from marketeer.engine.status_view import ALL_GOALS, SHOWN_GOALS, approval_dict, empty_status, status_document
+from marketeer.ports import Store
 from marketeer.runtime import load_workspace_team, open_reader
+
+ShownArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="GOAL", help="A goal's id, its beginning or its last part; `last` is the newest. Or a task's id."
+    ),
+]
+# The end of its goal's id, and its place in the plan.
+_TASK = re.compile(r"[a-z0-9]{8}-\d{2,}(-|\Z)")
 
 
 def status(
@@ -108,20 +122,46 @@ def _status_row(goal: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def show(goal: GoalArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
-    """Show one goal: plan, tasks, reviews, cost and journal."""
+def show(goal: ShownArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Show one goal: plan, tasks, reviews, cost and journal; or one task: each verdict on it and what it rests on."""
     return run(_show(called(workspace, as_json=as_json), goal))
 
 
-async def _show(call: Call, text_of_goal: str) -> int:
+async def _show(call: Call, asked: str) -> int:
     async with open_reader(call.settings) as reader:
-        goal = await find_goal(reader.store, text_of_goal)
+        if (task := await _task_called(reader.store, asked.strip())) is not None:
+            return await _show_task(call, reader.store, task)
+        goal = await find_goal(reader.store, asked)
         if call.as_json:
             from marketeer.engine.summary import goal_document
 
             output.document(await goal_document(reader.store, goal.goal_id, reader.clock))
         else:
             _say_lines(await showing.goal_lines(call, reader.store, reader.clock, goal.goal_id))
+    return 0
+
+
+async def _task_called(store: Store, asked: str) -> Task | None:
+    """A goal's id may look like a task's, but not the other way round."""
+    if not _TASK.match(asked):
+        return None
+    try:
+        return await store.find_task(asked)
+    except UsageError:
+        return None
+
+
+async def _show_task(call: Call, store: Store, task: Task) -> int:
+    spend = (await store.goal_bill(task.goal_id)).by_task.get(task.task_id, Spend())
+    reviews = [review for review in await store.reviews(task.goal_id) if review.task_id == task.task_id]
+    if call.as_json:
+        from marketeer.engine.summary import review_dict, task_dict
+
+        shown = {"goal_id": task.goal_id, "task": task_dict(task, spend), "reviews": [*map(review_dict, reviews)]}
+        output.document(shown)
+    else:
+        rehearsal = (await store.goal(task.goal_id)).rehearsal
+        _say_lines(task_view.task_lines(call, task, spend, reviews, rehearsal=rehearsal))
     return 0
 
 

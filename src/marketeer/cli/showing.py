@@ -72,8 +72,10 @@ def _task(call: Call, task: Task, spend: Spend, reviews: Sequence[Review]) -> li
         lines.append(f"    {_learnings(task)}")
     for review in reviews:
         if review.task_id == task.task_id:
-            findings = text.counted(len(review.findings), "finding") if review.findings else "no findings"
-            lines.append(f"    review {review.number}: {review.verdict.value}, {findings}")
+            found = len(review.findings) + len(review.requests)
+            findings = text.counted(found, "finding") if found else "no findings"
+            score = f", {review.total:g} of 10" if review.total is not None else ""
+            lines.append(f"    review {review.number}: {review.verdict.value}{score}, {findings}")
     return lines
 
 

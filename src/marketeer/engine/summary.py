@@ -8,6 +8,7 @@ from typing import Any
 
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import GoalBill, Spend
+from marketeer.domain.review import Finding, Review
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.ports import Clock, Store
 
@@ -72,4 +73,37 @@ def task_dict(task: Task, spend: Spend) -> dict[str, Any]:
         "reason": task.reason,
         "supersedes": task.supersedes,
         "superseded_by": task.superseded_by,
+    }
+
+
+def review_dict(review: Review) -> dict[str, Any]:
+    """`total` and `scores` are None and empty where the contract judged alone; `note` says why."""
+    return {
+        "number": review.number,
+        "output_version": review.output_version,
+        "verdict": review.verdict.value,
+        "depth": review.depth.value,
+        "total": review.total,
+        "scores": [
+            {"dimension": s.dimension, "weight": s.weight, "score": s.score, "reason": s.reason, "quote": s.quote}
+            for s in review.scores
+        ],
+        "findings": [finding_dict(finding) for finding in review.findings],
+        "requests": [finding_dict(finding) for finding in review.requests],
+        "claims_without_source": list(review.unsourced),
+        "not_checked": list(review.waived),
+        "note": review.note,
+        "model": review.model,
+        "cost_usd": float(review.cost_usd),
+        "path": review.path,
+        "created_at": review.created_at.isoformat(),
+    }
+
+
+def finding_dict(finding: Finding) -> dict[str, Any]:
+    return {
+        "section": finding.section,
+        "severity": finding.severity.value,
+        "found": finding.found,
+        "wanted": finding.wanted,
     }
