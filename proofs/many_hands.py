@@ -224,6 +224,8 @@ def _all(todo: Sequence[Outage], options: Options) -> list[Survived]:
 
 def proof(survived: Sequence[Survived], deaths: Deaths, late: int) -> Proof:
     idle_s = sorted(each.idle_s for each in survived if each.idle_s is not None)
+    assert deaths.takeover_s, "the dead held nothing: nothing is proved"
+    assert late, "no result came late: nothing is proved"
     assert share_of(deaths.takeover_s, 0.95) <= 15, "the dead kept their steps for too long"
     return Proof(
         name="redis",

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.machine import this_machine
 from marketeer.testing.doomed import Point
 from proofs import kills
-from proofs.__main__ import main
+from proofs.__main__ import PROOFS, main
 from proofs.figures import Figure, Options, Proof
 from proofs.lives import AT_RANDOM, Kind, Outcome
 from proofs.page import Run, section, updated
@@ -52,6 +52,13 @@ def test_a_proof_that_is_run_again_replaces_its_section_and_no_other(run: Run) -
     again = updated(both, {"kills": section(replace(run, took_s=60))}, order)
     assert (again.count("## "), "60 s" in again, "25 minutes" in again.partition("## Outage")[0]) == (2, True, False)
     assert updated(again, {}, order) == again
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_each_proof_has_its_result_in_the_docs(name: str) -> None:
+    page = (ROOT / "docs" / "proofs.md").read_text(encoding="utf-8")
+    assert page.count(f"\n## {name.capitalize()}\n") == 1, f"run make prove NAMES={name}"
+    assert f"| `make prove NAMES={name}` |" in page
 
 
 def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
