@@ -15,7 +15,7 @@ from marketeer.testing import RedisServer
 from proofs import daemons
 from proofs.crew import a_crew
 from proofs.many_hands import Loss, Outage, die, sleep_through, survive
-from tests.e2e.conftest import Cli
+from tests.e2e.conftest import Cli, Inside
 from tests.e2e.harness import SEED, environment, fake_claude, run, wait_until
 
 LEASE_S = "3"
@@ -119,6 +119,15 @@ def test_a_redis_that_cannot_be_used_is_named_with_a_remedy_and_nothing_is_begun
     assert (gone.code, f"{host}:{port}" in gone.complaint, "unset REDIS_HOST" in gone.complaint) == (2, True, True)
     assert "open-sesame" not in gone.complaint
     assert cli.files == []
+
+
+def test_the_doctor_tries_whether_redis_can_be_worked_with(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RedisServer() as server:
+        monkeypatch.setenv("REDIS_URL", server.url)
+        inside("start", *BUILT_IN, "--rehearse", "--detach")
+        server.command("CONFIG", "SET", "maxmemory", "1")
+        sick = inside("doctor")
+        assert (sick.code, "has its memory full" in sick.out) == (2, True)
 
 
 def test_a_worker_without_redis_says_what_to_set(cli: Cli) -> None:

@@ -196,7 +196,7 @@ async def _store(call: Call) -> AsyncIterator[Check]:
 
 
 async def _queue(call: Call) -> AsyncIterator[Check]:
-    """The Redis that is configured, and the name that other programs find our queue by."""
+    """The Redis that is configured, whether we may work with it, and the name that others find our queue by."""
     if call.settings.redis_address() is None:
         yield Check(name="queue", state=State.OK, found="embedded: one process works here at a time")
         return
@@ -204,11 +204,11 @@ async def _queue(call: Call) -> AsyncIterator[Check]:
 
     try:
         async with open_link(call.settings, SystemClock()) as link:
-            where = link.where if link is not None else ""
-        name = "not named yet"
-        if FileWorkspace(call.settings.workspace_dir).exists:
-            async with open_reader(call.settings) as reader:
-                name = await reader.store.workspace_id()
+            where, name = link.where if link is not None else "", "not named yet"
+            if link is not None and FileWorkspace(call.settings.workspace_dir).exists:
+                async with open_reader(call.settings) as reader:
+                    name = await reader.store.workspace_id()
+                await link.enter(call.settings.marketeer_redis_prefix, name)
     except MarketeerError as exc:
         yield Check(name="queue", state=State.WRONG, found=str(exc))
         return
