@@ -9,7 +9,10 @@ import pytest
 
 from marketeer.domain.approval import ApprovalStatus, Decision
 from marketeer.domain.goal import Goal, GoalStatus
+from marketeer.domain.outcome import Claimed, HandedBack, ItemRef
 from marketeer.domain.task import Task, TaskStatus
+from marketeer.domain.work import Scope
+from marketeer.engine.director import HANDED_BACK_S
 from marketeer.runtime import Office
 from tests.integration.desk import (
     FAN,
@@ -94,6 +97,25 @@ async def test_a_goal_planned_in_the_moment_in_which_the_firsts_context_is_done_
         assert (await office.store.goal(second.goal_id)).status is GoalStatus.COMPLETED
         assert FOUNDATION not in await statuses(office, second)
         assert [seen.skill for seen in clerk.seen].count(FOUNDATION) == 1
+
+
+async def test_a_goal_waits_a_moment_for_an_older_ones_plan_that_was_handed_back_and_not_for_ever(
+    tmp_path: Path,
+) -> None:
+    """Its worker has died: whoever takes it up next must find no product context begun that it would begin too."""
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk, context=None) as office:
+        first = await submit(office, SOLO)
+        (owed,) = await office.store.ready_items(now=office.clock.now(), scope=Scope(), limit=9)
+        claimed = Claimed(item_id=owed.work_item_id, owner="dead", lease_until=office.clock.now())
+        await office.progress.apply(first.goal_id, claimed)
+        ref = ItemRef(item_id=owed.work_item_id, claim=1)
+        await office.progress.apply(first.goal_id, HandedBack(item=ref, reason="its worker's lease ended"))
+        second = await submit(office, SOLO)
+        await work(office, second)
+        told = {entry.what: entry.at for entry in await office.store.journal(goal_id=second.goal_id)}
+        assert (told["goal_planned"] - told["plan_started"]).total_seconds() >= HANDED_BACK_S
+        assert (await office.store.goal(second.goal_id)).status is GoalStatus.COMPLETED
 
 
 async def test_working_on_the_second_goal_alone_does_of_the_first_only_what_it_needs(tmp_path: Path) -> None:

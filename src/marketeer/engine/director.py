@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 
 from marketeer.domain.contradiction import Contradiction
@@ -18,7 +17,7 @@ from marketeer.domain.product_context import parse_context
 from marketeer.domain.routing import Routing
 from marketeer.domain.skill import DIRECTOR
 from marketeer.domain.task import Task, TaskStatus
-from marketeer.domain.work import WorkItem, WorkKind
+from marketeer.domain.work import Scope, WorkItem, WorkKind
 from marketeer.engine.agreement import Agreement
 from marketeer.engine.closing import closing_documents
 from marketeer.engine.forecasting import forecast_of, history_of
@@ -29,6 +28,8 @@ from marketeer.engine.reports import Reports
 from marketeer.ports import Clock, Store, Team
 
 PLAN_LOOK_S = 0.05
+HANDED_BACK_S = 3.0
+MOST_LOOKED_AT = 100
 
 
 class Director:
@@ -115,16 +116,20 @@ class Director:
         )
 
     async def _let_older_plans_be_made(self, item: WorkItem) -> None:
-        """Of goals planned at the same time the oldest writes the product context, and the others wait for its task."""
-
-        def age(other: WorkItem) -> tuple[datetime, str]:
-            return other.created_at, other.work_item_id
-
-        while any(
-            other.kind is WorkKind.PLAN and age(other) < age(item)
-            for other in await self._store.claimed_items(lease_before=None)
+        """Of goals planned at the same time the oldest writes the product context, and the others wait for its task.
+        One that was handed back is waited for until somebody takes it up, but not for long: maybe nobody can."""
+        patient_until = self._clock.monotonic() + HANDED_BACK_S
+        while await self._an_older_is_being_planned(item) or (
+            self._clock.monotonic() < patient_until and await self._an_older_was_handed_back(item)
         ):
             await self._clock.sleep(PLAN_LOOK_S)
+
+    async def _an_older_is_being_planned(self, item: WorkItem) -> bool:
+        return any(_is_older_plan(other, item) for other in await self._store.claimed_items(lease_before=None))
+
+    async def _an_older_was_handed_back(self, item: WorkItem) -> bool:
+        ready = await self._store.ready_items(now=self._clock.now(), scope=Scope(), limit=MOST_LOOKED_AT)
+        return any(other.claim and _is_older_plan(other, item) for other in ready)
 
     def review_barrier(self, item: WorkItem, goal: Goal, tasks: Sequence[Task]) -> BarrierReviewed:
         """The state of everything before the barrier, in words: without a model, the contracts' verdicts decide."""
@@ -184,6 +189,11 @@ class Director:
     async def _most_it_costs(self, goal: Goal) -> Decimal:
         forecast = await self._forecast(goal, await self.make_plan(goal))
         return forecast.cost.expected_usd
+
+
+def _is_older_plan(other: WorkItem, item: WorkItem) -> bool:
+    is_older = (other.created_at, other.work_item_id) < (item.created_at, item.work_item_id)
+    return other.kind is WorkKind.PLAN and is_older
 
 
 def _ref(item: WorkItem) -> ItemRef:
