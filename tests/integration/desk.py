@@ -27,7 +27,7 @@ from marketeer.ports import Clock, ModelClient, ModelRequest, ModelResponse, Tra
 from marketeer.runtime import Office, open_office
 from marketeer.settings import Settings
 from marketeer.testing.answers import Asked, material_of
-from marketeer.testing.reviews import review_of
+from marketeer.testing.reviews import comparison_of, review_of
 from tests.support.builders import a_learning
 
 # Plans of the tests' own, as a workspace's team file.
@@ -174,7 +174,9 @@ def _response(request: ModelRequest, answer: Answer) -> ModelResponse:
     if isinstance(answer, ModelResponse):
         return answer
     if answer is None:
-        answer = rated()(request) if skill_of(request).startswith("review of ") else good_answer(request)
+        compared = comparison_of([block.text for block in request.system])
+        is_review = skill_of(request).startswith("review of ")
+        answer = json.dumps(compared) if compared else rated()(request) if is_review else good_answer(request)
     return response(request, answer)
 
 
@@ -191,7 +193,7 @@ def response(request: ModelRequest, text: str, stop_reason: str = "end_turn") ->
 
 
 def skill_of(request: ModelRequest) -> str:
-    """Whose call it is; of a review `review of SKILL`."""
+    """Whose call it is; of a review `review of SKILL`, and `# Comparison` of a look at all outputs."""
     first = request.system[1].text.splitlines()[0].removeprefix("# Skill: ")
     return first.replace("# Rubric: ", "review of ")
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from marketeer.domain.agreement import TO_AGREE
+from marketeer.domain.errors import ApiUnavailable
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.ports import ModelRequest
@@ -25,16 +31,28 @@ from tests.integration.desk import (
     submit,
 )
 
+COMPARISON = "# Comparison"
 EARLIER, LATER = "social-content", "copy-editing"
 FORTNIGHT = "Start your 14-day free trial today."
 MONTH = "Try Harbourlog free for 30 days."
+TWO_WEEKS = "Try Harbourlog free for two weeks."
+OTHER_NAME = "HarbourLog is there for you."
+SEATS = "Every harbour gets five seats."
+MORE_SEATS = "Every harbour gets eight seats."
+SOON = "The launch is near."
+PLANTED = (FORTNIGHT, MONTH, TWO_WEEKS, OTHER_NAME, SEATS, MORE_SEATS, SOON)
 
 
 def saying(sentence: str) -> Callable[[ModelRequest], str]:
     """A good document with this sentence in its summary."""
 
     def answer(request: ModelRequest) -> str:
-        return good_answer(request).replace("\n## Summary\n\n", f"\n## Summary\n\n{sentence} ", 1)
+        # Good answers are kept for all tests: they may not know of this one's sentences.
+        user = request.user
+        for planted in PLANTED:
+            user = user.replace(planted, "")
+        good = good_answer(replace(request, user=user))
+        return good.replace("\n## Summary\n\n", f"\n## Summary\n\n{sentence}\n\n", 1)
 
     return answer
 
@@ -84,7 +102,7 @@ async def test_what_still_contradicts_after_that_is_reported_and_not_tried_again
 
 
 async def test_outputs_that_agree_are_reported_at_once(tmp_path: Path) -> None:
-    clerk = a_clerk("Try Harbourlog free for two weeks.")
+    clerk = a_clerk(TWO_WEEKS)
     async with an_office(tmp_path, clerk) as office:
         goal = await finish(office, FAN)
         assert (goal.status, goal.pass_number) == (GoalStatus.COMPLETED, 1)
@@ -92,7 +110,7 @@ async def test_outputs_that_agree_are_reported_at_once(tmp_path: Path) -> None:
 
 
 async def test_an_output_is_held_against_the_product_context_too(tmp_path: Path) -> None:
-    clerk = a_clerk("The launch is near.", earlier="HarbourLog is there for you.")
+    clerk = a_clerk(SOON, earlier=OTHER_NAME)
     async with an_office(tmp_path, clerk) as office:
         goal = await finish(office, FAN)
         assert len(await tasks_of(office, goal, EARLIER)) == 2
@@ -109,6 +127,92 @@ async def test_a_redo_by_hand_is_compared_again_and_never_sent_back_a_second_tim
         assert goal.status is GoalStatus.COMPLETED
         assert len(await tasks_of(office, goal, LATER)) == 3
         assert "## Contradictions" in read(office, goal.report_path)
+
+
+# -- a second look, by a model -----------------------------------------------------------------------------------
+
+
+def comparing(*pairs: dict[str, str]) -> str:
+    usual = {"topic": "promise", "about": "the seats", "earlier_says": "five", "later_says": "eight"}
+    return json.dumps({"contradictions": [usual | pair for pair in pairs]})
+
+
+def a_pair(request: ModelRequest) -> str:
+    """What a model says that has read both outputs."""
+    ids = {skill: found[0] for skill in (EARLIER, LATER) if (found := re.findall(rf"## (\S+-{skill})\n", request.user))}
+    quotes = {"earlier_quote": SEATS, "later_quote": MORE_SEATS}
+    return comparing({"earlier": ids[EARLIER], "later": ids[LATER]} | quotes)
+
+
+def looking(*answers: object) -> Clerk:
+    clerk = a_clerk(MORE_SEATS, SEATS, earlier=SEATS)
+    clerk.says[COMPARISON] = list(answers)  # type: ignore[arg-type]
+    return clerk
+
+
+async def test_a_model_may_add_what_two_quotations_show(tmp_path: Path) -> None:
+    clerk = looking(a_pair)
+    async with an_office(tmp_path, clerk, marketeer_review="standard") as office:
+        goal = await finish(office, FAN)
+        first, second = await tasks_of(office, goal, LATER)
+        assert (first.superseded_by, goal.status) == (second.task_id, GoalStatus.COMPLETED)
+        assert all(f'"{quote}"' in clerk.calls(LATER)[1].user for quote in (SEATS, MORE_SEATS))
+        assert len(clerk.calls(COMPARISON)) == 1, "it is asked once for each goal"
+        report = read(office, goal.report_path)
+        assert "- **Outputs compared:** by rules and by a model" in report
+        await check_books(office, goal)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        comparing(),
+        comparing({"earlier": "no such task", "earlier_quote": SEATS, "later": "nor this", "later_quote": MORE_SEATS}),
+        "I find nothing to say about these.",
+        ApiUnavailable("busy"),
+    ],
+)
+async def test_without_such_quotations_nothing_is_done_over(tmp_path: Path, answer: object) -> None:
+    clerk = looking(answer)
+    async with an_office(tmp_path, clerk, marketeer_review="standard") as office:
+        goal = await finish(office, FAN)
+        assert (goal.status, goal.pass_number) == (GoalStatus.COMPLETED, 1)
+        assert len(await tasks_of(office, goal, LATER)) == 1
+        used = isinstance(answer, str) and answer.startswith("{")
+        assert ("by rules; no model could be asked" not in read(office, goal.report_path)) is used
+
+
+async def test_where_the_rules_find_something_no_model_is_asked_before_that_is_mended(tmp_path: Path) -> None:
+    clerk = a_clerk(MONTH, FORTNIGHT)
+    async with an_office(tmp_path, clerk, marketeer_review="standard") as office:
+        goal = await finish(office, FAN)
+        (seen,) = [seen for seen in clerk.seen if seen.skill == COMPARISON]
+        assert seen is clerk.seen[-1]
+        assert goal.pass_number == 2
+
+
+async def test_a_goal_that_is_reviewed_by_contracts_alone_asks_no_model(tmp_path: Path) -> None:
+    clerk = looking()
+    async with an_office(tmp_path, clerk) as office:
+        goal = await finish(office, FAN)
+        assert clerk.calls(COMPARISON) == []
+        assert "- **Outputs compared:** by rules\n" in read(office, goal.report_path)
+
+
+async def test_an_answer_that_was_bought_before_a_crash_is_not_bought_again(tmp_path: Path) -> None:
+    clerk = looking(a_pair)
+    async with an_office(tmp_path, clerk, marketeer_review="standard") as office:
+        goal = await submit(office, FAN)
+        async with at_work(office, goal) as shift:
+            await clerk.until(lambda: bool(clerk.calls(COMPARISON)))
+            shift.interrupt()
+        goal = await again(office, goal)
+        assert len(clerk.calls(COMPARISON)) == 1
+        assert len(await tasks_of(office, goal, LATER)) == 2
+        await check_books(office, goal)
+
+
+# -- people ------------------------------------------------------------------------------------------------------
 
 
 async def test_what_a_human_has_edited_is_left_as_it_is_and_reported(tmp_path: Path) -> None:

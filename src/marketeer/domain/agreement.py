@@ -6,7 +6,7 @@ A human's words are left as they are, and so is the product context: what no tas
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from marketeer.domain.contradiction import Contradiction
 from marketeer.domain.decisions import rewire, supersede
@@ -18,6 +18,15 @@ from marketeer.domain.task import MAX_PASSES, Task, TaskStatus
 
 # How the reason of a task begins that was made for this: none is made twice.
 TO_AGREE = "so that the outputs agree: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What contradicts what, and the tasks that can be done over because of it. `by` says who has compared."""
+
+    found: tuple[Contradiction, ...] = ()
+    over: tuple[DoneOver, ...] = ()
+    by: str | None = None
 
 
 def compared_tasks(tasks: Sequence[Task]) -> list[Task]:

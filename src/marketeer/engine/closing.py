@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from marketeer.domain.contradiction import Contradiction
+from marketeer.domain.agreement import Compared
 from marketeer.domain.document import Author, Document, DocumentKind, goal_path
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.outcome import Reported
@@ -56,14 +56,14 @@ async def closing_documents(
     memory: Memory,
     clock: Clock,
     page: str | None = None,
-    contradictions: Sequence[Contradiction] = (),
+    compared: Compared | None = None,
 ) -> Sequence[Document]:
-    """The goal's report, then the learnings as they read now. `page` is what a reading has written, `contradictions`
-    what its outputs still disagree on."""
+    """The goal's report, then the learnings as they read now. `page` is what a reading has written, `compared` what
+    came of holding its outputs against each other."""
     report = Document(
         path=goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal),
         kind=DocumentKind.REPORT,
-        content=await reports.report(goal, tasks, page=page, contradictions=contradictions),
+        content=await reports.report(goal, tasks, page=page, compared=compared),
         author=Author.MACHINE,
         rehearsal=goal.rehearsal,
         created_at=clock.now(),

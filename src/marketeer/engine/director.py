@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from marketeer.domain.contradiction import Contradiction
+from marketeer.domain.agreement import Compared
 from marketeer.domain.document import Author, Document, DocumentKind, goal_path
 from marketeer.domain.forecast import PlanForecast
 from marketeer.domain.goal import Goal
@@ -152,10 +152,10 @@ class Director:
         await self._look_at_memory(goal)
         pipeline = self._team.find_pipeline(goal.pipeline) if goal.pipeline and not tasks else None
         if pipeline is None or pipeline.reading is None:
-            compared = await self._agreement.look(goal, tasks)
+            compared = await self._agreement.look(item, goal, tasks)
             if compared.over:
                 return Disagreed(item=_ref(item), tasks=compared.over), ()
-            documents = await self._closing(goal, tasks, contradictions=compared.found)
+            documents = await self._closing(goal, tasks, compared=compared)
             return Reported(item=_ref(item), report_path=documents[0].path), documents
         page = await self._readings.write(item, goal, pipeline.reading, self._most_it_costs)
         documents = await self._closing(goal, tasks, page=page.path)
@@ -174,7 +174,7 @@ class Director:
         tasks: Sequence[Task],
         *,
         page: str | None = None,
-        contradictions: Sequence[Contradiction] = (),
+        compared: Compared | None = None,
     ) -> Sequence[Document]:
         return await closing_documents(
             goal,
@@ -183,7 +183,7 @@ class Director:
             memory=self._memory,
             clock=self._clock,
             page=page,
-            contradictions=contradictions,
+            compared=compared,
         )
 
     async def _most_it_costs(self, goal: Goal) -> Decimal:

@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from marketeer.domain.agreement import TO_AGREE
-from marketeer.domain.contradiction import Contradiction
+from marketeer.domain.agreement import TO_AGREE, Compared
 from marketeer.domain.document import goal_path
 from marketeer.domain.forecast import PlanForecast, TimeRange, grade
 from marketeer.domain.goal import Goal
@@ -54,9 +53,10 @@ class Reports:
         tasks: Sequence[Task],
         *,
         page: str | None = None,
-        contradictions: Sequence[Contradiction] = (),
+        compared: Compared | None = None,
     ) -> str:
-        """`page` is what a reading has written in place of deliverables, `contradictions` what is left of them."""
+        """`page` is what a reading has written in place of deliverables, `compared` what came of
+        holding its outputs against each other."""
         bill = await self._store.goal_bill(goal.goal_id)
         calls = await self._store.calls(goal.goal_id)
         reviews = await self._store.reviews(goal.goal_id)
@@ -76,7 +76,8 @@ class Reports:
             made=[self._made(goal, task, bill, reviews) for task in approved],
             refused=[{"task": task} for task in refused],
             superseded=[{"task": task, "why": _why_over(task, tasks)} for task in tasks if task.superseded_by],
-            contradictions=[one.line() for one in contradictions],
+            contradictions=[one.line() for one in compared.found] if compared is not None else [],
+            compared_by=compared.by if compared is not None else None,
             stale=_stale(tasks),
             reviews=goal_reviews(current, reviews),
             assumptions=await self._assumptions(approved, reviews),

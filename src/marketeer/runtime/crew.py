@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from marketeer.adapters.rehearsal import RehearsalModel
 from marketeer.domain.pace import Pace
+from marketeer.domain.rubric import ReviewDepth
 from marketeer.domain.work import Scope
 from marketeer.engine.agreement import Agreement
 from marketeer.engine.api_state import ApiState
@@ -85,7 +86,16 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         clock=clock,
         parallel=settings.max_parallel_agents,
         readings=Readings(store=store, ledger=ledger, team=office.team, clock=clock, zone=zone_of(settings)),
-        agreement=Agreement(library=library, examiner=office.examiner),
+        agreement=Agreement(
+            store=store,
+            library=library,
+            ledger=ledger,
+            team=office.team,
+            examiner=office.examiner,
+            clock=clock,
+            # Who wants no model to judge wants none to compare.
+            asks=settings.marketeer_review is not ReviewDepth.QUICK,
+        ),
     )
     handlers = Handlers(
         progress=office.progress,

@@ -11,7 +11,7 @@ from typing import Any
 from marketeer.domain.skill import Skill
 from marketeer.ports import Material, ModelClient, ModelRequest, Team
 from marketeer.testing.clock import FakeClock
-from marketeer.testing.reviews import review_of
+from marketeer.testing.reviews import comparison_of, review_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,9 @@ class RehearsedAnswers:
         self._writer: ModelClient | None = None
 
     async def __call__(self, asked: Asked) -> str:
-        if (rated := review_of(asked.system, asked.user)) is not None:
-            return json.dumps(rated)
+        form = review_of(asked.system, asked.user) or comparison_of(asked.system)
+        if form is not None:
+            return json.dumps(form)
         team, writer = self._open()
         material = material_of(asked, team)
         if material is None:

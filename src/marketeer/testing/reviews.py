@@ -1,4 +1,4 @@
-"""What a stand-in for a reviewing model answers: the form, filled in for the rubric and deliverable it was shown."""
+"""What a stand-in for a model that reviews or compares answers: the form, filled in for what it was shown."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def review_of(
         for name in _DIMENSION.findall(rubric)
     ]
     return {"scores": marks, "requests": [dict(request) for request in requests], "claims": list(claims)}
+
+
+def comparison_of(system: Sequence[str]) -> dict[str, Any] | None:
+    """What a stand-in says that finds nothing to contradict. None when it is no comparison that is asked for."""
+    return {"contradictions": []} if any(text.startswith("# Comparison") for text in system) else None
 
 
 def deliverable_in(user: str) -> str:
