@@ -196,8 +196,8 @@ class Settings(BaseSettings):
     marketeer_model_haiku: str | None = _setting(None, "Model id to use for the haiku tier.")
     marketeer_review: ReviewDepth | None = _setting(
         None,
-        "How every output is reviewed: quick (by its contract, and a goal's outputs compared by rules, without a model), "
-        "standard or deep (a model judges it by the skill's rubric). Not set: as each skill says.",
+        "How every output is reviewed: quick (by its contract, and a goal's outputs compared by rules, without a "
+        "model), standard or deep (a model judges it by the skill's rubric). Not set: as each skill says.",
         "one of quick, standard, deep",
     )
     marketeer_rehearsal_latency_s: float = _seconds(0, "Seconds each call of a rehearsal pretends to take.", 0, 3600)
