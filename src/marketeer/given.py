@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from marketeer.domain.best_of import BestOf, parse_wish
 from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import Category, Priority
 from marketeer.domain.submission import Submission, check_description
@@ -33,6 +34,7 @@ def submission_of(
     priority: str | None,
     budget_usd: str | Decimal | float | None,
     inputs: Sequence[str | Path],
+    best_of: Sequence[str] = (),
 ) -> Submission:
     """Checked and ready to submit. `pipeline` is the pipeline's own name. Raises UsageError."""
     if description is None:
@@ -48,7 +50,17 @@ def submission_of(
         priority=chosen(Priority, priority, "priority") if priority is not None else None,
         budget_usd=money(budget_usd) if budget_usd is not None else None,
         inputs=read_inputs([Path(path) for path in inputs], workspace),
+        best_of=wishes(best_of),
     )
+
+
+def wishes(given: Sequence[str]) -> tuple[BestOf, ...]:
+    """`SKILL=NUMBER` each. Raises UsageError for one that is none, and for a skill named twice."""
+    found = {wish.skill: wish for wish in map(parse_wish, given)}
+    if len(found) < len(given):
+        msg = f"--best-of names a skill twice: {', '.join(given)}; give each once"
+        raise UsageError(msg)
+    return tuple(found.values())
 
 
 def chosen(kind: type[Choice], text: str, what: str) -> Choice:

@@ -43,6 +43,8 @@ FAN = "Social Content"  # social-content, then copy-editing and analytics-tracki
 FUNNEL = "Funnel"  # analytics-tracking, seo-audit and ab-test-setup, then marketing-ideas
 GATED = "Outreach Campaign"  # waits for a human before cold-email, ab-test-setup, analytics-tracking
 FOUNDATION = "product-marketing-context"
+# Who compares variants: not a skill, but told apart like one.
+JUDGE = "judge"
 
 CONTEXT = """# Product Marketing Context: Harbourlog
 
@@ -194,6 +196,8 @@ def response(request: ModelRequest, text: str, stop_reason: str = "end_turn") ->
 
 def skill_of(request: ModelRequest) -> str:
     """Whose call it is; of a review `review of SKILL`, and `# Comparison` of a look at all outputs."""
+    if request.system[0].text.startswith("You compare two drafts"):
+        return JUDGE
     first = request.system[1].text.splitlines()[0].removeprefix("# Skill: ")
     return first.replace("# Rubric: ", "review of ")
 

@@ -94,6 +94,7 @@ def _fixed(words: str) -> Callable[[JournalEntry], str]:
 
 _TASK_WORDS: Mapping[str, Callable[[JournalEntry, Task | None], str | None]] = {
     "task_running": _running,
+    "variant_chosen": lambda entry, _: f"chose variant {entry.data.get('variant')}{_why(entry.why)}",
     "task_completed": lambda entry, _: None if entry.why else "written, in review",
     "task_revision": _revision,
     "task_queued": _queued,

@@ -48,6 +48,12 @@ def start(
     daemon: Annotated[
         bool, typer.Option("--daemon", help="No goal: work on all goals, schedules and events until stopped.")
     ] = False,
+    best_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--best-of", metavar="SKILL=N", help="Choose this skill's outputs from 2 to 5 variants; may be repeated."
+        ),
+    ] = None,
     no_work: Annotated[
         bool, typer.Option("--no-work", help="Leave the work to other processes, and follow what they do.")
     ] = False,
@@ -73,7 +79,10 @@ def start(
         priority=priority,
         budget_usd=budget,
         inputs=inputs or (),
+        best_of=best_of or (),
     )
+    for wish in submission.best_of:
+        team.skill_info(wish.skill)  # refuses an unknown one, naming the nearest
     if detach:
         _refuse_dry_run(dry_run=dry_run)
         from marketeer.cli.detaching import store_only

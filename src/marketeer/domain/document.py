@@ -23,6 +23,8 @@ class DocumentKind(StrEnum):
     METRICS = "metrics"
     # What a model said to the machine itself: kept in the store, and no file.
     ANSWER = "answer"
+    # One of several that a task's output is chosen from.
+    VARIANT = "variant"
 
 
 class Author(StrEnum):
@@ -68,6 +70,17 @@ def output_path(*, squad: str | None, skill: str, task_id: str, rehearsal: bool)
     if squad is None:
         return tree_path(CONTEXT_PATH, rehearsal=rehearsal)
     return tree_path(f"outputs/{squad}/{skill}/{task_id}.md", rehearsal=rehearsal)
+
+
+def variant_path(*, skill: str, squad: str | None, task_id: str, generation: int, number: int, rehearsal: bool) -> str:
+    """One of the variants that were made in this generation of a task."""
+    name = f"outputs/{squad or 'foundation'}/{skill}/variants/{task_id}-{generation}-{number}.md"
+    return tree_path(name, rehearsal=rehearsal)
+
+
+def choice_path(*, task_id: str, generation: int, rehearsal: bool) -> str:
+    """Which of them was chosen, and why."""
+    return tree_path(f"reviews/{task_id}-choice-{generation}.md", rehearsal=rehearsal)
 
 
 def review_path(*, task_id: str, number: int, rehearsal: bool) -> str:

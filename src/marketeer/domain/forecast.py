@@ -23,6 +23,8 @@ LONGEST_HISTORY = 20
 # How fast answers come, about, and how long until they begin.
 TOKENS_A_SECOND = {Tier.OPUS: 50.0, Tier.SONNET: 75.0, Tier.HAIKU: 150.0}
 BEGIN_S = 2.0
+# Of a comparison of two variants.
+JUDGE_TOKENS = 700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,22 @@ def _task_time(size: TaskSize, tier: Tier) -> TimeRange:
         expected_s=(BEGIN_S + _middle_tokens(size) / speed) * (1 + EXPECTED_REVISIONS),
         high_s=(BEGIN_S + size.max_output_tokens / speed) * HIGH_EXECUTIONS,
     )
+
+
+def of_several(one: TaskForecast, size: TaskSize, judge: ModelSpec, tier: Tier, *, count: int) -> TaskForecast:
+    """An output chosen from so many variants, made side by side: each pair that is compared is read twice."""
+    read = 2 * round(_middle_tokens(size))
+    comparing = CostRange(
+        low_usd=_cost(judge, read, JUDGE_TOKENS / 2),
+        expected_usd=_cost(judge, read, JUDGE_TOKENS / 2),
+        high_usd=_cost(judge, 2 * size.max_output_tokens, JUDGE_TOKENS),
+    )
+    cost = one.cost
+    for _ in range(count - 1):
+        cost = cost + one.cost + comparing + comparing
+    wait_s = (count - 1) * (BEGIN_S + JUDGE_TOKENS / TOKENS_A_SECOND[tier])
+    time = one.time + TimeRange(low_s=wait_s / 2, expected_s=wait_s, high_s=wait_s)
+    return TaskForecast(cost=cost, time=time, known=one.known)
 
 
 def _middle_tokens(size: TaskSize) -> float:

@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from marketeer.domain.best_of import BestOf
+
 
 class Priority(StrEnum):
     """P0 runs first. Within a priority the older goes first."""
@@ -87,6 +89,7 @@ class Goal:
     """One goal as the store holds it. `version` counts its commits and guards every write.
 
     `category` and `pipeline` are what the user asked for while `planning`, and what was chosen afterwards.
+    `best_of` are wishes for variants, by skill.
     `continues_when` names the outside event after which a new goal goes on, when the plan ends before one.
     `finished_at` is set exactly while the status is final. Times are aware UTC; money is US dollars. `budget_usd` None
     means a tenth of the month's. The forecast is the one made with the plan, None before and for a rehearsal.
@@ -106,6 +109,7 @@ class Goal:
     continues_when: str | None = None
     before_you_publish: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    best_of: tuple[BestOf, ...] = ()
     pass_number: int = 1
     cycles: int = 0
     paused: bool = False

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from marketeer.domain.approval import Decision
+from marketeer.domain.best_of import Choice
 from marketeer.domain.forecast import PlanForecast
 from marketeer.domain.judgement import Opinion
 from marketeer.domain.plan import Plan
@@ -74,7 +75,8 @@ class Judgement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
     """The output is recorded as this version of this document. `judged` is its review, when the worker did that too;
-    else it is owed. `learnings` were in the prompt, the withheld ones could have been."""
+    else it is owed. `learnings` were in the prompt, the withheld ones could have been. `choice`
+    says which of several variants it is."""
 
     item: ItemRef
     output_path: str
@@ -83,6 +85,7 @@ class Executed:
     judged: Judgement | None = None
     learnings: tuple[str, ...] = ()
     learnings_withheld: tuple[str, ...] = ()
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

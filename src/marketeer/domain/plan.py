@@ -58,7 +58,7 @@ class Step:
     `uses` are earlier skills of the run whose outputs it reads (by default the nearest earlier step); `latest` are
     skills whose newest approved output from earlier runs it reads. `joined_by` lists skills that join in parallel when
     the goal names their surface; `replaced_by` a skill that takes its place when the goal names that one.
-    `condition` is the skill whose output must ask for this step.
+    `condition` is the skill whose output must ask for this step. Its output is chosen from `best_of` variants.
     """
 
     skill: str | None = None
@@ -70,6 +70,7 @@ class Step:
     replaced_by: tuple[str, ...] = ()
     condition: str | None = None
     note: str = ""
+    best_of: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

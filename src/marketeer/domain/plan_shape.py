@@ -31,6 +31,7 @@ class Slot:
     condition: str | None = None
     note: str = ""
     extra: bool = False
+    best_of: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +125,7 @@ def _step_slot(step: Step, name: str, group: int, pipeline: str) -> Slot:
         latest=step.latest,
         condition=step.condition,
         note=step.note,
+        best_of=step.best_of,
     )
 
 

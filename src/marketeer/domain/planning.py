@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
+from marketeer.domain.best_of import unmet_wishes, variants_of
 from marketeer.domain.folding import fold
 from marketeer.domain.gates import USUAL_GATES, Gates
 from marketeer.domain.goal import Barrier, Category, Goal
@@ -123,7 +124,7 @@ def build_plan(
         gates=plan_gates(template, risks, gates, shape.skills()),
         before_you_publish=_before_publishing(template, shape, routing, risks, gates),
         continues_when=shape.continues_when,
-        notes=shape.notes,
+        notes=(*shape.notes, *unmet_wishes(goal.best_of, shape.skills())),
         confidence=reading.confidence,
     )
 
@@ -274,12 +275,17 @@ def _wired(job: _Job, shape: Shape, phases: tuple[str, ...], places: Sequence[_P
                 after_barrier=place.barrier,
                 condition=slot.condition if slot.condition in read_skills else None,
                 latest=slot.latest,
+                best_of=slot.best_of,
                 pass_number=job.goal.pass_number,
-                why=slot.why,
+                why=_why(slot, variants_of(job.goal.best_of, slot.skill, slot.best_of)),
                 created_at=job.now,
             )
         )
     return tuple(tasks)
+
+
+def _why(slot: Slot, variants: int) -> str:
+    return slot.why if variants == 1 else f"{slot.why}; the best of {variants} variants"
 
 
 def _needs(places: Sequence[_Place], shape: Shape, team: Mapping[str, SkillInfo]) -> list[list[int]]:

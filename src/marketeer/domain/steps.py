@@ -125,6 +125,9 @@ def execute(draft: Draft, executed: Executed) -> None:
     if seen:
         named = _named(learnings=task.learnings, withheld=task.learnings_withheld)
         draft.note("learnings_used", task_id=task.task_id, **named)
+    if executed.choice is not None:
+        chosen = executed.choice
+        draft.note("variant_chosen", task_id=task.task_id, why="; ".join(chosen.reasons), variant=chosen.winner)
     for warning in executed.warnings:
         draft.note("task_warned", task_id=task.task_id, why=warning)
     owed = draft.owe(WorkKind.REVIEW, task.task_id, task.generation, task_id=task.task_id)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from marketeer.domain.best_of import BestOf
 from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import MAX_DESCRIPTION_CHARS, Category, Goal, GoalStatus, Priority
 
@@ -28,6 +29,7 @@ class Submission:
     priority: Priority | None = None
     budget_usd: Decimal | None = None
     inputs: tuple[tuple[str, str], ...] = ()
+    best_of: tuple[BestOf, ...] = ()
 
 
 def check_description(text: str) -> str:
@@ -76,4 +78,5 @@ def new_goal(submission: Submission, *, token: str, now: datetime) -> Goal:
         category=submission.category,
         pipeline=submission.pipeline,
         budget_usd=submission.budget_usd,
+        best_of=submission.best_of,
     )

@@ -117,6 +117,7 @@ class Task:
     to see whether they help; `score` is how good its `reviewed` outputs were, see task_score.py; None before the first.
     `kept` holds the best version of those that were sent back, which is then the one in `output_version`; `rejections`
     counts verdicts REJECT, and `from_scratch` says that the next execution is not shown what was rejected.
+    `best_of` is how many variants its output is chosen from, unless the goal wishes for another number.
     """
 
     task_id: str
@@ -156,3 +157,4 @@ class Task:
     kept: tuple[Standing, ...] = ()
     rejections: int = 0
     from_scratch: bool = False
+    best_of: int = 1

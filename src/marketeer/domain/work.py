@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -28,6 +28,7 @@ class WorkState(StrEnum):
 
 
 _CLAIM_MARK = "@"
+_PART_MARK = "~"
 # Finishing beats starting: within a priority what completes a task goes before what begins one.
 _KIND_RANK = {WorkKind.REVIEW: 0, WorkKind.REPORT: 1, WorkKind.PLAN: 2, WorkKind.EXECUTE: 3}
 
@@ -89,6 +90,16 @@ class Scope:
 def work_item_id(subject_id: str, kind: WorkKind, generation: int) -> str:
     """The one id of a step: `<task, barrier or goal token>.<kind>.<generation>`."""
     return f"{subject_id}.{kind.value}.{generation}"
+
+
+def part_of(item: WorkItem, name: str) -> WorkItem:
+    """A part of the step, whose calls have an id of their own; the step is still the only one that is owed."""
+    return replace(item, work_item_id=f"{item.work_item_id}{_PART_MARK}{name}")
+
+
+def step_of(item_id: str) -> str:
+    """The id of the work item that a part belongs to."""
+    return item_id.partition(_PART_MARK)[0]
 
 
 def item_of_delivery(delivery_id: str) -> str:

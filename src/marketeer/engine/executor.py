@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from marketeer.domain.changing import changed
-from marketeer.domain.document import Author, Document, DocumentKind, output_path
+from marketeer.domain.document import Author, Document, DocumentKind, output_path, variant_path
 from marketeer.domain.errors import CutShort, EmptyOutput, ModelRefused, Truncated
 from marketeer.domain.forecast import LEAST_HISTORY, LONGEST_HISTORY
 from marketeer.domain.goal import Goal
@@ -120,7 +120,15 @@ class Executor:
         )
         return Done(executed=executed, inputs=result.inputs)
 
-    async def _execute(self, item: WorkItem, goal: Goal, task: Task, *, again: bool) -> Result:
+    async def variant(self, item: WorkItem, goal: Goal, task: Task, number: int, *, angle: str, again: bool) -> Result:
+        """One of the variants that the output is to be chosen from, recorded beside it. `item` is its own part of the
+        step. Raises as `run` does."""
+        briefed = changed(task, brief=f"{task.brief.rstrip()}\n\n**Angle of this variant:** {angle}\n")
+        return await self._execute(item, goal, briefed, again=again, variant=number)
+
+    async def _execute(
+        self, item: WorkItem, goal: Goal, task: Task, *, again: bool, variant: int | None = None
+    ) -> Result:
         started = self._clock.monotonic()
         skill = self._team.skill(task.skill)
         wanted = skill.info.tier if not task.rejections else one_up(skill.info.tier)
@@ -130,7 +138,7 @@ class Executor:
         kept = self._ledger.cache_time(model)
         again = again or task.revision > 0 or await self._is_called_again(task.skill)
         timed = changed(gathered.parts, cache=kept, skill_cache=kept if again else None)
-        gathered = changed(gathered, parts=timed)
+        gathered = changed(gathered, parts=timed, variant=variant)
         # What was paid for before a crash is not asked for again; a cut answer is, but with more room.
         earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id) if item.claim > 1 else ()
         _check_paid_for(earlier)
@@ -216,11 +224,13 @@ class Executor:
         """What is stored with the call: nothing when there is no text, a version never shipped when it is cut."""
         if not response.text.strip() or response.stop_reason == "refusal":
             return ()
-        is_context = task.skill == FOUNDATION_SKILL
+        path, kind = output_place(goal, task)
+        if gathered.variant is not None:
+            path, kind = variant_place(goal, task, gathered.variant), DocumentKind.VARIANT
         return (
             Document(
-                path=output_path(squad=task.squad, skill=task.skill, task_id=task.task_id, rehearsal=goal.rehearsal),
-                kind=DocumentKind.CONTEXT if is_context else DocumentKind.OUTPUT,
+                path=path,
+                kind=kind,
                 content=unwrap(response.text).strip() + "\n",
                 author=Author.MACHINE,
                 rehearsal=goal.rehearsal,
@@ -330,6 +340,7 @@ class _Gathered:
     missing: tuple[str, ...]
     warnings: tuple[str, ...]
     made_from: tuple[str, ...]
+    variant: int | None = None
 
 
 class _Sources:
@@ -347,6 +358,23 @@ class _Sources:
             return
         into[path] = document.content
         self.made_from.append(f"{document.path}@{document.version}")
+
+
+def output_place(goal: Goal, task: Task) -> tuple[str, DocumentKind]:
+    """Where the task's output lies, and as what."""
+    path = output_path(squad=task.squad, skill=task.skill, task_id=task.task_id, rehearsal=goal.rehearsal)
+    return path, DocumentKind.CONTEXT if task.skill == FOUNDATION_SKILL else DocumentKind.OUTPUT
+
+
+def variant_place(goal: Goal, task: Task, number: int) -> str:
+    return variant_path(
+        skill=task.skill,
+        squad=task.squad,
+        task_id=task.task_id,
+        generation=task.generation,
+        number=number,
+        rehearsal=goal.rehearsal,
+    )
 
 
 @lru_cache(maxsize=2)

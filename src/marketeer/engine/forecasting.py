@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from marketeer.domain.best_of import variants_of
 from marketeer.domain.by_identity import by_identity
 from marketeer.domain.contract_template import render_template
 from marketeer.domain.forecast import (
@@ -12,6 +13,7 @@ from marketeer.domain.forecast import (
     PlanForecast,
     TaskForecast,
     TaskSize,
+    of_several,
     plan_forecast,
     task_forecast,
 )
@@ -55,7 +57,8 @@ def forecast_of(
         upstream = sum(words[source] for source in task.depends_on if source in words) * TOKENS_A_WORD
         asked = token_estimate(goal.description + task.brief)
         read_tokens = shared + round(upstream) + asked
-        by_task[task.task_id] = _of_task(task, team, read_tokens, history.get(task.skill, ()))
+        count = variants_of(goal.best_of, task.skill, task.best_of)
+        by_task[task.task_id] = _of_task(task, team, read_tokens, history.get(task.skill, ()), count=count)
     return plan_forecast(plan.tasks, plan.phases, by_task, parallel=parallel)
 
 
@@ -76,7 +79,7 @@ def _own_tokens(skill: Skill) -> int:
     return sum(map(token_estimate, own))
 
 
-def _of_task(task: Task, team: Team, read_tokens: int, history: Sequence[TaskCost]) -> TaskForecast:
+def _of_task(task: Task, team: Team, read_tokens: int, history: Sequence[TaskCost], *, count: int) -> TaskForecast:
     skill = team.skill(task.skill)
     model = team.model(skill.info.tier)
     size = TaskSize(
@@ -85,4 +88,5 @@ def _of_task(task: Task, team: Team, read_tokens: int, history: Sequence[TaskCos
         max_words=skill.contract.max_words,
         max_output_tokens=min(skill.info.max_output_tokens, model.max_output_tokens),
     )
-    return task_forecast(size, model, skill.info.tier, history)
+    one = task_forecast(size, model, skill.info.tier, history)
+    return one if count == 1 else of_several(one, size, team.model(Tier.SONNET), Tier.SONNET, count=count)

@@ -15,8 +15,9 @@ from marketeer.domain.review import Review
 from marketeer.domain.snapshot import Snapshot
 from marketeer.domain.task import Task
 from marketeer.domain.work import WorkItem, WorkKind, work_item_id
+from marketeer.engine.best_of import Chooser
 from marketeer.engine.director import Director
-from marketeer.engine.executor import Done, Executor
+from marketeer.engine.executor import Done
 from marketeer.engine.progress import Progress
 from marketeer.engine.reviewer import Reviewer
 from marketeer.logs import get_logger
@@ -39,12 +40,12 @@ class Handled:
 
 class Handlers:
     def __init__(
-        self, *, progress: Progress, director: Director, executor: Executor, reviewer: Reviewer, tracer: Tracer
+        self, *, progress: Progress, director: Director, chooser: Chooser, reviewer: Reviewer, tracer: Tracer
     ) -> None:
         self._progress = progress
         self._tracer = tracer
         self._director = director
-        self._executor = executor
+        self._chooser = chooser
         self._reviewer = reviewer
 
     async def handle(self, item: WorkItem, may_judge: Callable[[], bool]) -> Handled:
@@ -62,7 +63,7 @@ class Handlers:
             case WorkKind.EXECUTE:
                 task = _task(snapshot, item)
                 again = any(t.skill == task.skill and not t.status.is_final for t in snapshot.tasks if t is not task)
-                done = await self._executor.run(item, snapshot.goal, task, again=again)
+                done = await self._chooser.run(item, snapshot.goal, task, again=again)
                 return (
                     await self._judged(item, snapshot.goal, task, done)
                     if may_judge()
@@ -91,7 +92,8 @@ class Handlers:
             opinion=found.opinion,
             note=found.note,
         )
-        return Handled(outcome=outcome, documents=[judged.document], reviews=[judged.review])
+        page = await self._chooser.with_choice(goal, task, judged.document)
+        return Handled(outcome=outcome, documents=[page], reviews=[judged.review])
 
     async def _judged(self, item: WorkItem, goal: Goal, task: Task, done: Done) -> Handled:
         """The output is recorded by now, so that its review can cost nothing: one that fails is owed, and fails as a
@@ -110,7 +112,8 @@ class Handlers:
         if judged is None:
             return Handled(outcome=executed)
         outcome = changed(executed, judged=judged.judgement)
-        return Handled(outcome=outcome, documents=[judged.document], reviews=[judged.review])
+        page = await self._chooser.with_choice(goal, task, judged.document)
+        return Handled(outcome=outcome, documents=[page], reviews=[judged.review])
 
 
 def _agent(snapshot: Snapshot, item: WorkItem) -> str:

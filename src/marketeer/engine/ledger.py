@@ -25,7 +25,7 @@ from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call, Refused, Reservation, estimate
 from marketeer.domain.pace import Pace
 from marketeer.domain.usage import CENT, CacheTime, ModelSpec, Tier, Usage, dollars
-from marketeer.domain.work import WorkItem, WorkState
+from marketeer.domain.work import WorkItem, WorkState, step_of
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.patience import PATIENCE_S, keep_trying
 from marketeer.engine.warmth import Warmth, cache_time
@@ -264,7 +264,7 @@ class Ledger:
 
     async def _check_still_wanted(self, reservation: Reservation) -> None:
         """Raises StaleClaim when the goal was ended, or the item taken away, while its call waited for room."""
-        item = await self._store.work_item(reservation.work_item_id)
+        item = await self._store.work_item(step_of(reservation.work_item_id))
         if item is None or item.state is not WorkState.CLAIMED:
             msg = f"{reservation.work_item_id!r} is no longer wanted: its goal was ended or its lease was lost"
             raise StaleClaim(msg)

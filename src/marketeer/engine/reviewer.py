@@ -19,7 +19,7 @@ from marketeer.domain.examination import Exam, Examined, Standard
 from marketeer.domain.goal import Goal
 from marketeer.domain.judgement import Opinion, checked, verdict_on
 from marketeer.domain.outcome import Judgement
-from marketeer.domain.review import Review, Verdict, verdict_of
+from marketeer.domain.review import Finding, Review, Verdict, verdict_of
 from marketeer.domain.rubric import ReviewDepth
 from marketeer.domain.skill import FOUNDATION_SKILL, Skill
 from marketeer.domain.task import Task
@@ -154,6 +154,11 @@ class Reviewer:
             result=await self._examiner.examine(exam),
             began_at=began_at,
         )
+
+    async def findings(self, goal: Goal, task: Task, output: Document) -> tuple[Finding, ...]:
+        """What the contract says of a text that may become the task's output."""
+        exam = self._exam(goal, task, output, await self._inputs(goal, task))
+        return (await self._examiner.examine(exam)).findings
 
     def _exam(self, goal: Goal, task: Task, output: Document, made_from: Inputs) -> Exam:
         context = made_from.context

@@ -10,6 +10,7 @@ from marketeer.domain.rubric import ReviewDepth
 from marketeer.domain.work import Scope
 from marketeer.engine.agreement import Agreement
 from marketeer.engine.api_state import ApiState
+from marketeer.engine.best_of import Chooser
 from marketeer.engine.director import Director
 from marketeer.engine.executor import Executor
 from marketeer.engine.gate import Gate
@@ -97,20 +98,23 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
             asks=settings.marketeer_review is not ReviewDepth.QUICK,
         ),
     )
+    reviewer = Reviewer(
+        store=store,
+        library=library,
+        ledger=ledger,
+        team=office.team,
+        examiner=office.examiner,
+        clock=clock,
+        api_is_down=lambda: api.is_down,
+        depth=settings.marketeer_review,
+    )
     handlers = Handlers(
         progress=office.progress,
         director=director,
-        executor=executor,
-        reviewer=Reviewer(
-            store=store,
-            library=library,
-            ledger=ledger,
-            team=office.team,
-            examiner=office.examiner,
-            clock=clock,
-            api_is_down=lambda: api.is_down,
-            depth=settings.marketeer_review,
+        chooser=Chooser(
+            store=store, ledger=ledger, executor=executor, reviewer=reviewer, team=office.team, clock=clock
         ),
+        reviewer=reviewer,
         tracer=office.tracer,
     )
     outbox = Outbox(

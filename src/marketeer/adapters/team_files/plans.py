@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from marketeer.adapters.team_files.schema import Flag, Hint, Line, Lines
 from marketeer.adapters.team_files.source import Source, Strict, suggest, wrong
 from marketeer.domain.approval import ApprovalKind
+from marketeer.domain.best_of import LEAST, MOST
 from marketeer.domain.goal import Category, Priority
 from marketeer.domain.plan import Gate, Pipeline, PipelinePhase, Reading, Step
 
@@ -53,16 +54,21 @@ class StepRule(Strict):
     replaced_by: Lines = ()
     condition: Line | None = None
     note: Hint = ""
+    best_of: Annotated[int, Field(strict=True, ge=LEAST, le=MOST)] | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if sum(getattr(self, kind) is not None for kind in _STEP_KINDS) != 1:
             msg = f"a step has exactly one of {', '.join(_STEP_KINDS)}; start a new `- ` entry for each"
             raise wrong(msg, "step")
+        if self.best_of is not None and self.skill is None:
+            msg = "best_of is for a step with a skill; leave it out"
+            raise wrong(msg, "best_of")
         return self
 
     def make(self) -> Step:
-        return Step(**{name: getattr(self, name) for name in type(self).model_fields})
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return Step(**(values | {"best_of": self.best_of or 1}))
 
     def named_skills(self) -> Iterator[tuple[Place, str]]:
         """Every skill the step names, with its place within the step."""
