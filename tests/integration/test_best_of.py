@@ -75,7 +75,9 @@ async def test_the_one_that_is_better_in_both_orders_becomes_the_output_and_the_
         assert "mark B is the one" in read(office, f"reviews/{task.task_id}-review-1.md")
         variants = sorted((office.workspace.root / "outputs/measure" / SKILL / "variants").iterdir())
         assert sum(f"Mark {mark}" in file.read_text(encoding="utf-8") for file in variants for mark in "ABC") == 3
-        briefs = {text for request in clerk.calls(SKILL) for text in texts(request).split("**Angle of this variant:** ")[1:]}
+        briefs = {
+            text for request in clerk.calls(SKILL) for text in texts(request).split("**Angle of this variant:** ")[1:]
+        }
         assert len(briefs) == 3
         calls = await office.store.calls(goal.goal_id)
         assert sum(call.task_id == task.task_id for call in calls) == 3 + 4

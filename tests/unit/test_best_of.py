@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketeer.adapters.team_files import BUILT_IN, FileTeam
 from marketeer.domain.best_of import (
     ANGLES,
     LEAST,
@@ -28,8 +29,8 @@ from marketeer.domain.forecast import TaskSize, of_several, task_forecast
 from marketeer.domain.review import Finding, Severity
 from marketeer.domain.usage import Tier
 from tests.support.builders import a_finding
-from tests.unit.test_usage import SONNET
 
+SONNET = FileTeam(built_in=BUILT_IN).model(Tier.SONNET)
 NOTHING: Mapping[int, tuple[Finding, ...]] = {}
 counts = st.integers(LEAST, MOST)
 
@@ -97,7 +98,9 @@ def test_a_wish_is_read_as_it_is_written(count: int, skill: str) -> None:
     assert parse_wish(f"{skill}={count}") == BestOf(skill=skill, count=count)
 
 
-@pytest.mark.parametrize("text", ["copywriting", "copywriting=1", "copywriting=6", "=3", "copywriting=three", "a b=3", ""])
+@pytest.mark.parametrize(
+    "text", ["copywriting", "copywriting=1", "copywriting=6", "=3", "copywriting=three", "a b=3", ""]
+)
 def test_what_is_no_wish_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="such as copywriting=3"):
         parse_wish(text)
