@@ -29,8 +29,10 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def with_key(url: str, **more: str) -> dict[str, str]:
-    """The environment of a process that works on real goals, against this server."""
-    return environment(ANTHROPIC_API_KEY=KEY, ANTHROPIC_BASE_URL=url, BUDGET_MONTHLY=str(BUDGET_USD), **more)
+    """The environment of a process that works on real goals, against this server. Plans come from templates: what is
+    measured is the machine, whose calls are those of its tasks."""
+    ours = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": url, "MARKETEER_PLANNER": "template"}
+    return environment(**ours, BUDGET_MONTHLY=str(BUDGET_USD), **more)
 
 
 def cli(*arguments: str) -> list[str]:

@@ -35,10 +35,15 @@ ASKED = (
 )
 
 
+# Goals that name no pipeline, so that each is planned.
+IN_WORDS = (("Increase signup conversion by 20%",), ("Write a blog post about mooring fees",))
+
+
 class Kind(StrEnum):
     REHEARSED = "rehearsals"
     SERVED = "goals against the server"
     PAIRED = "`start` beside `resume`, against the server"
+    PLANNED = "goals planned by a model, against the server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +105,16 @@ def _server(life: Life, folder: Path) -> Iterator[Server | None]:
     if life.kind is Kind.REHEARSED:
         yield None
         return
-    with fake_claude(folder, "--latency-s", str(LATENCY_S)) as server:
+    plans = ("--plans",) if life.kind is Kind.PLANNED else ()
+    with fake_claude(folder, "--latency-s", str(LATENCY_S), *plans) as server:
         yield server
+
+
+def _environment(life: Life, server: Server | None) -> dict[str, str]:
+    """Plans that a model makes are of their own kind of life: the others begin at their tasks."""
+    if server is None:
+        return environment(MARKETEER_REHEARSAL_LATENCY_S=str(LATENCY_S))
+    return server.environment(**({} if life.kind is Kind.PLANNED else {"MARKETEER_PLANNER": "template"}))
 
 
 class _Story:
@@ -112,7 +125,7 @@ class _Story:
         self._chance = random.Random(life.seed)  # noqa: S311 - moments to die at, no secrets
         self._witness = Witness(folder / "workspace")
         self._outcome = Outcome(kind=life.kind)
-        self._env = server.environment() if server else environment(MARKETEER_REHEARSAL_LATENCY_S=str(LATENCY_S))
+        self._env = _environment(life, server)
 
     def tell(self) -> Outcome:
         while self._outcome.kills < self._life.kills:
@@ -150,7 +163,8 @@ class _Story:
         return ("resume", self._chance.choice(self._unfinished())) if self._chance.random() < 0.3 else ("resume",)
 
     def _start(self) -> Sequence[str]:
-        asked = ASKED[len(self._witness.goals) % len(ASKED)]
+        choice = IN_WORDS if self._life.kind is Kind.PLANNED else ASKED
+        asked = choice[len(self._witness.goals) % len(choice)]
         return ("start", *asked, *(() if self._server else ("--rehearse",)))
 
     def _end(self, *doomed: Doomed) -> None:

@@ -35,6 +35,7 @@ def submission_of(
     budget_usd: str | Decimal | float | None,
     inputs: Sequence[str | Path],
     best_of: Sequence[str] = (),
+    approve_plan: bool = False,
 ) -> Submission:
     """Checked and ready to submit. `pipeline` is the pipeline's own name. Raises UsageError."""
     if description is None:
@@ -51,6 +52,7 @@ def submission_of(
         budget_usd=money(budget_usd) if budget_usd is not None else None,
         inputs=read_inputs([Path(path) for path in inputs], workspace),
         best_of=wishes(best_of),
+        approve_plan=approve_plan,
     )
 
 

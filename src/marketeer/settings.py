@@ -26,6 +26,7 @@ from marketeer.domain.rubric import ReviewDepth
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "pretty"]
+PlannerName = Literal["model", "template"]
 
 ENV_FILE = Path(".env")
 MASK = "***"
@@ -199,6 +200,12 @@ class Settings(BaseSettings):
         "How every output is reviewed: quick (by its contract, and a goal's outputs compared by rules, without a "
         "model), standard or deep (a model judges it by the skill's rubric). Not set: as each skill says.",
         "one of quick, standard, deep",
+    )
+    marketeer_planner: PlannerName = _setting(
+        "model",
+        "Who plans a goal that names no pipeline: model (the Director asks Claude, and goes by the rules where that "
+        "fails) or template (the rules alone).",
+        "one of model, template",
     )
     marketeer_rehearsal_latency_s: float = _seconds(0, "Seconds each call of a rehearsal pretends to take.", 0, 3600)
     marketeer_timezone: str | None = _setting(

@@ -23,6 +23,7 @@ LIVES = (
     (Kind.SERVED, 4),
     (Kind.SERVED, 4),
     (Kind.PAIRED, 4),
+    (Kind.PLANNED, 2),
 )
 
 

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Make a workspace, with --example for a made-up company to try things on."),
     "status": ("reading", "Show goals and their progress, what waits on you, and spend against the budget."),
     "show": ("reading", "Show one goal: plan, tasks, reviews, cost and journal."),
+    "plan": ("plan", "Show a goal's plan; approve, edit or reject one that waits for you."),
     "follow": ("resuming", "Watch a goal that another process works on."),
     "journal": ("journal", "Show every change with who and why, follow it, or check that nobody altered it."),
     "worker": ("worker", "Take work from Redis beside other workers, until stopped."),

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import difflib
 import shlex
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +14,8 @@ import typer
 from marketeer.adapters.team_files import FileTeam
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, run
-from marketeer.cli.context_book import Held, in_force, readable, store_version, versions
+from marketeer.cli.context_book import Held, in_force, store_version, versions
+from marketeer.cli.editing import edited, given_text
 from marketeer.cli.group import command_group
 from marketeer.cli.interview import blank_context, without_help
 from marketeer.domain.context_gaps import SectionGap, SectionState, context_needs, section_gaps
@@ -29,8 +27,8 @@ from marketeer.domain.product_context import facts_of, parse_context
 from marketeer.domain.review import Finding, Severity
 from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.runtime import load_workspace_team
-from marketeer.settings import editor_command
 
+FILE_NAME = "product-marketing-context.md"
 DRAFT_PATH = "context/product-marketing-context.draft.md"
 NAMED_SKILLS = 2
 
@@ -208,7 +206,7 @@ def edit(
     call = called(workspace, as_json=as_json)
     team = load_workspace_team(call.settings)
     before = run(in_force(call))
-    content = _given(file) if file is not None else _edited_context(team, before)
+    content = given_text(file) if file is not None else _edited_context(team, before)
     found = findings(team, content)
     if before is not None and content == before.content:
         return _unchanged(call, before)
@@ -235,46 +233,15 @@ def _unchanged(call: Call, held: Held) -> int:
     return 0
 
 
-def _given(file: str) -> str:
-    if file == "-":
-        return readable(sys.stdin.buffer.read(), "stdin")
-    try:
-        return readable(Path(file).read_bytes(), repr(file))
-    except OSError as exc:
-        msg = f"--file {file!r} cannot be read ({exc.strerror}); give another file, or - for stdin"
-        raise UsageError(msg) from exc
-
-
 def _edited_context(team: FileTeam, before: Held | None) -> str:
     if before is not None:
-        return _edited(before.content)
+        return edited(before.content, FILE_NAME)
     blank = blank_context(team.skill(FOUNDATION_SKILL).contract)
-    content = without_help(_edited(blank))
+    content = without_help(edited(blank, FILE_NAME))
     if content == without_help(blank):
         msg = "nothing was written, so there is still no product context; run it again, or let the first goal draft it"
         raise UsageError(msg)
     return content
-
-
-def _edited(content: str) -> str:
-    """What the user's editor makes of the text."""
-    editor = editor_command()
-    if editor is None or not sys.stdin.isatty():
-        why = "there is no terminal for an editor" if editor else "no EDITOR is set"
-        msg = f"{why}; set EDITOR on a terminal, or give the text with --file FILE (- for stdin)"
-        raise UsageError(msg)
-    with tempfile.TemporaryDirectory(prefix="marketeer-") as folder:
-        path = Path(folder) / "product-marketing-context.md"
-        path.write_text(content, "utf-8")
-        try:
-            code = subprocess.run([*shlex.split(editor), str(path)], check=False).returncode  # noqa: S603 - the user's own
-        except (OSError, ValueError) as exc:
-            msg = f"the editor {editor!r} cannot be started ({exc}); set EDITOR to another, or use --file"
-            raise UsageError(msg) from exc
-        if code != 0:
-            msg = f"the editor {editor!r} ended with code {code}, so nothing was changed; try again, or use --file"
-            raise UsageError(msg)
-        return readable(path.read_bytes(), "what the editor left")
 
 
 def _refused(call: Call, content: str, found: Sequence[Finding], *, given: str | None) -> int:

@@ -11,7 +11,6 @@ from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli.common import Call
 from marketeer.domain.document import CONTEXT_PATH, Author, Document, DocumentKind
-from marketeer.domain.errors import UsageError
 from marketeer.runtime import open_office, open_reader
 
 HUMAN = "you"
@@ -81,18 +80,6 @@ async def store_version(call: Call, content: str) -> Held:
         )
         await library.mirror(CONTEXT_PATH, document.version)
         return _held(document)
-
-
-def readable(raw: bytes, name: str) -> str:
-    """Raises UsageError for what could never be a document."""
-    if not raw.strip() or b"\0" in raw:
-        msg = f"{name} is empty or no text; write the product context into it"
-        raise UsageError(msg)
-    try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as exc:
-        msg = f"{name} is not UTF-8 text; save it as UTF-8"
-        raise UsageError(msg) from exc
 
 
 async def _stored(store: SqliteStore) -> list[Document]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from marketeer.cli import text
 from marketeer.domain.journal import JournalEntry
+from marketeer.domain.plan import PlannedBy
 from marketeer.domain.task import MAX_REVISIONS, Task
 from marketeer.domain.usage import dollars
 
@@ -74,7 +75,8 @@ def _planned(entry: JournalEntry) -> str:
     name = f" ({entry.data['pipeline']})" if entry.data.get("pipeline") else ""
     if not entry.data.get("tasks"):
         return f"planned: the Director reads the records{name}"
-    return f"planned: {tasks} in {phases}{name}"
+    model = ", by a model" if entry.data.get("planned_by") == PlannedBy.MODEL else ""
+    return f"planned: {tasks} in {phases}{name}{model}"
 
 
 def _asked(entry: JournalEntry) -> str:
@@ -110,6 +112,7 @@ _TASK_WORDS: Mapping[str, Callable[[JournalEntry, Task | None], str | None]] = {
 }
 _GOAL_WORDS: Mapping[str, Callable[[JournalEntry], str]] = {
     "goal_planned": _planned,
+    "plan_proposed": _fixed("a plan is made, and waits for you"),
     "approval_asked": _asked,
     "approval_approved": lambda entry: f"{entry.data.get('approval_id')} approved by {entry.who}",
     "approval_revised": lambda entry: f"{entry.data.get('approval_id')} sent back by {entry.who}",

@@ -30,6 +30,10 @@ def start(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan and what it would cost; nothing is called or written.")
     ] = False,
+    approve_plan: Annotated[
+        bool,
+        typer.Option("--approve-plan", help="Make the plan and wait for `marketeer plan approve`."),
+    ] = False,
     priority: Annotated[
         str | None,
         typer.Option(metavar="P0..P3", envvar="MARKETEER_PRIORITY", help="P0 first; default: the pipeline's, else P1."),
@@ -80,6 +84,7 @@ def start(
         budget_usd=budget,
         inputs=inputs or (),
         best_of=best_of or (),
+        approve_plan=approve_plan,
     )
     for wish in submission.best_of:
         team.skill_info(wish.skill)  # refuses an unknown one, naming the nearest

@@ -102,6 +102,8 @@ def _headline(facts: GoalFacts) -> str:
 
 
 def _without_tasks(facts: GoalFacts) -> str:
+    if any(question.kind is ApprovalKind.PLAN for question in facts.questions):
+        return "the plan is made, and nothing is begun"
     return f"{facts.page} is written" if facts.page else "nothing planned yet"
 
 

@@ -34,6 +34,7 @@ from marketeer.domain.outcome import (
     OverBudget,
     PartDecided,
     PauseAsked,
+    PlanApproved,
     Planned,
     QuestionsLooked,
     RedoAsked,
@@ -115,6 +116,8 @@ def _apply(draft: Draft, occurrence: Occurrence) -> None:  # noqa: C901 - one ar
             decisions.decide_part(draft, occurrence)
         case QuestionsLooked():
             questions.look(draft)
+        case PlanApproved():
+            decisions.approve_plan(draft, occurrence)
         case CancelAsked():
             decisions.cancel(draft, occurrence)
         case PauseAsked() | UnpauseAsked():

@@ -18,6 +18,7 @@ class ApprovalKind(StrEnum):
     BRAND_CHANGE = "brand_change"
     FAILURE = "failure"
     PIPELINE = "pipeline"
+    PLAN = "plan"
 
 
 class Decision(StrEnum):

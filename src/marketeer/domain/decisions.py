@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from marketeer.domain.approval import BY_POLICY, DECIDED, HOLDING_SOME, Approval, ApprovalKind, Decision
+from marketeer.domain.approval import BY_POLICY, DECIDED, HOLDING_SOME, Approval, ApprovalKind, ApprovalStatus, Decision
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import UsageError
 from marketeer.domain.follow_up import REJECTED, abandon, held_tasks, requeue, superseding, was_skipped
 from marketeer.domain.goal import GoalStatus
 from marketeer.domain.learning import learning_of_answer
-from marketeer.domain.outcome import CancelAsked, Decided, DiscardAsked, PartDecided, RedoAsked
+from marketeer.domain.outcome import CancelAsked, Decided, DiscardAsked, PartDecided, PlanApproved, RedoAsked
+from marketeer.domain.steps import adopt
 from marketeer.domain.task import MAX_PASSES, Task, TaskStatus
 from marketeer.domain.work import WorkKind, WorkState, work_item_id
 
@@ -35,6 +36,8 @@ def decide(draft: Draft, decided: Decided) -> None:
             _decide_budget(draft, approval, decided)
         case ApprovalKind.PIPELINE:
             _decide_pipeline(draft, approval, decided)
+        case ApprovalKind.PLAN:
+            _decide_plan(draft, approval, decided)
         case _:
             _decide_task(draft, approval, decided)
 
@@ -165,6 +168,26 @@ def _decide_budget(draft: Draft, approval: Approval, decided: Decided) -> None:
         raised = (task.budget_usd or Decimal(0)) + amount
         draft.note("budget_raised", task_id=task.task_id, budget_usd=str(raised))
         requeue(draft, task, budget_usd=raised)
+
+
+def _decide_plan(draft: Draft, approval: Approval, decided: Decided) -> None:
+    """A yes brings the plan with it: see `approve_plan`."""
+    if decided.decision is not Decision.REJECT:
+        msg = f"{approval.approval_id!r} is about a plan: say yes with `marketeer plan approve {draft.goal.token}`"
+        raise UsageError(msg)
+    why = f": {decided.note}" if decided.note else ""
+    abandon(draft, GoalStatus.CANCELLED, f"its plan was rejected by {decided.by}{why}")
+
+
+def approve_plan(draft: Draft, approved: PlanApproved) -> None:
+    """Raises UsageError when no plan of this goal waits."""
+    asked = [approval for approval in draft.open_approvals() if approval.kind is ApprovalKind.PLAN]
+    if not asked:
+        msg = f"no plan of goal {draft.goal.goal_id!r} waits for you: see `marketeer plan show {draft.goal.token}`"
+        raise UsageError(msg)
+    for approval in asked:
+        draft.answer(approval, ApprovalStatus.APPROVED, by=approved.by, note=approved.note)
+    adopt(draft, approved.plan, approved.forecast)
 
 
 def _decide_pipeline(draft: Draft, approval: Approval, decided: Decided) -> None:

@@ -261,11 +261,11 @@ def _finish(draft: Draft) -> None:
 
 
 def _live_status(draft: Draft) -> GoalStatus:
-    if not draft.tasks:
-        return GoalStatus.RUNNING if _is_planned(draft) else GoalStatus.PLANNING
     gates = _gates(draft)
     if any(not (gate.holds or gate.released) for gate in gates):
         return GoalStatus.BLOCKED
+    if not draft.tasks:
+        return GoalStatus.RUNNING if _is_planned(draft) else GoalStatus.PLANNING
     states = {task.status for task in draft.tasks.values()}
     if draft.external:
         states |= {task.status for task in _waited_for_elsewhere(draft)}

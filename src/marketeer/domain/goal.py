@@ -92,7 +92,8 @@ class Goal:
     `best_of` are wishes for variants, by skill.
     `continues_when` names the outside event after which a new goal goes on, when the plan ends before one.
     `finished_at` is set exactly while the status is final. Times are aware UTC; money is US dollars. `budget_usd` None
-    means a tenth of the month's. The forecast is the one made with the plan, None before and for a rehearsal.
+    means a tenth of the month's. With `approve_plan` its plan waits for a human before it has any tasks. The forecast
+    is the one made with the plan, None before and for a rehearsal.
     """
 
     goal_id: str
@@ -108,6 +109,7 @@ class Goal:
     barriers: tuple[Barrier, ...] = ()
     continues_when: str | None = None
     before_you_publish: tuple[str, ...] = ()
+    approve_plan: bool = False
     inputs: tuple[str, ...] = ()
     best_of: tuple[BestOf, ...] = ()
     pass_number: int = 1

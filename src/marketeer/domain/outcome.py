@@ -205,6 +205,16 @@ class QuestionsLooked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanApproved:
+    """A human lets the goal go by this plan, which waited for that. `forecast` is None for a rehearsal."""
+
+    plan: Plan
+    by: str
+    note: str | None = None
+    forecast: PlanForecast | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelAsked:
     by: str
     why: str | None = None
@@ -277,6 +287,7 @@ Occurrence = (
     | Decided
     | PartDecided
     | QuestionsLooked
+    | PlanApproved
     | CancelAsked
     | PauseAsked
     | UnpauseAsked

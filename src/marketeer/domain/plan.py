@@ -26,13 +26,22 @@ class Reading(StrEnum):
     MONTH = "month"
 
 
+class PlannedBy(StrEnum):
+    """Who made a plan: the rules and templates, the Director with a model, or a person who edited either."""
+
+    TEMPLATE = "template"
+    MODEL = "model"
+    HUMAN = "human"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A goal's tasks, wired. Task ids, phases and barriers refer to each other; `why` explains the choice. With a
     `reading` there are none: the goal owes its report at once.
 
     `confidence` is the category choice's, 0 to 1; None when the user named the category or pipeline. `learnings` are
-    ids of those it was made with.
+    ids of those it was made with. `made_note` says why no model made it; `needs_human` is the part of
+    `before_you_publish` that the draft brought.
     """
 
     category: Category
@@ -49,6 +58,9 @@ class Plan:
     confidence: float | None = None
     learnings: tuple[str, ...] = ()
     reading: Reading | None = None
+    made_by: PlannedBy = PlannedBy.TEMPLATE
+    made_note: str = ""
+    needs_human: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from marketeer.domain.gates import USUAL_GATES, Gates
 from marketeer.domain.goal import Barrier, Category, Goal
 from marketeer.domain.learning import Learning
 from marketeer.domain.plan import Pipeline, Plan
+from marketeer.domain.plan_brief import TaskBrief
 from marketeer.domain.plan_gates import by_policy, lines_of_gates, plan_gates
 from marketeer.domain.plan_shape import (
     ReviewStep,
@@ -346,25 +347,26 @@ def _neighbours(n: int, needs: Sequence[Sequence[int]], places: Sequence[_Place]
 
 
 def _brief(job: _Job, place: _Place, phases: Sequence[str], neighbours: tuple[Sequence[str], Sequence[str]]) -> str:
-    """Markdown: what to do, its limits, and where it stands in the plan. The goal's words come last, as they are."""
     info, reading = job.team[place.slot.skill], job.reading
     text = job.goal.description.strip()
     inline = len(text) <= INLINE_GOAL_CHARS and "\n" not in text and "{goal}" in info.brief.objective
-    objective = info.brief.objective.replace("{goal}", text if inline else "the goal quoted below")
-    part = reading.pipeline.name if reading.pipeline else f"a {reading.category.value} plan"
     before, after = neighbours
-    lines = [f"**Objective:** {objective}", f"**Part of:** {part}, phase {phases[place.phase]}"]
-    lines += [f"**Works from:** {', '.join(before)}"] if before else []
-    lines += [f"**Read next by:** {', '.join(after)}"] if after else []
-    lines += [f"**For this step:** {place.slot.note}"] if place.slot.note else []
-    lines += _bullets("Limits", (*info.brief.boundaries, *(risk.note for risk in job.risks if risk.note)))
-    lines += _bullets("Good enough when", info.brief.acceptance)
-    lines += [] if inline else [f"**Goal, word for word:**\n\n{text}"]
-    return "\n\n".join(lines) + "\n"
+    return TaskBrief(
+        objective=info.brief.objective.replace("{goal}", text if inline else "the goal quoted below"),
+        part_of=reading.pipeline.name if reading.pipeline else f"a {reading.category.value} plan",
+        phase=phases[place.phase],
+        before=tuple(before),
+        after=tuple(after),
+        step=place.slot.note,
+        limits=(*info.brief.boundaries, *limits_of(job.risks)),
+        acceptance=info.brief.acceptance,
+        goal=None if inline else text,
+    ).text()
 
 
-def _bullets(title: str, points: Sequence[str]) -> list[str]:
-    return [f"**{title}:**\n\n" + "\n".join(f"- {point}" for point in dict.fromkeys(points))] if points else []
+def limits_of(risks: Sequence[Escalation]) -> tuple[str, ...]:
+    """What of the goal's risks every specialist is told."""
+    return tuple(risk.note for risk in risks if risk.note)
 
 
 def _before_publishing(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from marketeer.domain.approval import HOLDING_ALL, HOLDING_SOME
+from marketeer.domain.approval import HOLDING_ALL, HOLDING_SOME, ApprovalKind, Decision
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import StaleClaim
 from marketeer.domain.follow_up import fail_goal
+from marketeer.domain.forecast import PlanForecast
 from marketeer.domain.judging import judge
 from marketeer.domain.outcome import Claimed, Executed, ItemRef, Planned, Reported, Reviewed, Taker
+from marketeer.domain.plan import Plan
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.work import WorkItem, WorkKind, WorkState
 
@@ -73,7 +75,31 @@ def take_up(draft: Draft, taker: Taker) -> None:
 
 def plan(draft: Draft, planned: Planned) -> None:
     draft.close(held(draft, planned.item))
-    plan = planned.plan
+    if draft.goal.approve_plan and planned.plan.tasks:
+        _ask_about_plan(draft, planned.plan)
+    else:
+        adopt(draft, planned.plan, planned.forecast)
+
+
+def _ask_about_plan(draft: Draft, plan: Plan) -> None:
+    """Until it is approved the goal has no tasks: what waits is a document, which may still change."""
+    draft.note("plan_proposed", why=plan.why, pipeline=plan.pipeline, tasks=len(plan.tasks), **_made(plan))
+    tasks = "one task" if len(plan.tasks) == 1 else f"{len(plan.tasks)} tasks"
+    question = f"Begin by the plan of {tasks} that `marketeer plan show {draft.goal.token}` shows?"
+    draft.ask(
+        ApprovalKind.PLAN,
+        question,
+        [(Decision.APPROVE, "begin the work"), (Decision.REJECT, "cancel the goal")],
+    )
+
+
+def _made(plan: Plan) -> dict[str, Any]:
+    """Who made it, and why no model did, for the journal."""
+    return {"planned_by": plan.made_by.value, **({"not_by_model": plan.made_note} if plan.made_note else {})}
+
+
+def adopt(draft: Draft, plan: Plan, forecast: PlanForecast | None) -> None:
+    """The goal goes by this plan."""
     draft.set_goal(
         category=plan.category,
         pipeline=plan.pipeline,
@@ -83,7 +109,6 @@ def plan(draft: Draft, planned: Planned) -> None:
         continues_when=plan.continues_when,
         before_you_publish=plan.before_you_publish,
     )
-    forecast = planned.forecast
     if forecast is not None:
         draft.set_goal(
             forecast_low_usd=forecast.cost.low_usd,
@@ -99,6 +124,7 @@ def plan(draft: Draft, planned: Planned) -> None:
         tasks=len(plan.tasks),
         phases=list(plan.phases),
         notes=list(plan.notes),
+        **_made(plan),
         **_named(learnings=plan.learnings),
     )
     if not plan.tasks and plan.reading is None:

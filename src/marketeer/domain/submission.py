@@ -30,6 +30,7 @@ class Submission:
     budget_usd: Decimal | None = None
     inputs: tuple[tuple[str, str], ...] = ()
     best_of: tuple[BestOf, ...] = ()
+    approve_plan: bool = False
 
 
 def check_description(text: str) -> str:
@@ -79,4 +80,5 @@ def new_goal(submission: Submission, *, token: str, now: datetime) -> Goal:
         pipeline=submission.pipeline,
         budget_usd=submission.budget_usd,
         best_of=submission.best_of,
+        approve_plan=submission.approve_plan,
     )

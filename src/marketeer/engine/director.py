@@ -1,8 +1,9 @@
-"""The Director, deterministic part: plans a goal, reviews it at its barriers, and closes it with a report."""
+"""The Director: has a goal planned, reviews it at its barriers, and closes it with a report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from marketeer.domain.agreement import Compared
@@ -12,19 +13,21 @@ from marketeer.domain.goal import Goal
 from marketeer.domain.learning import TEAM
 from marketeer.domain.outcome import BarrierReviewed, Disagreed, ItemRef, Planned, Reported
 from marketeer.domain.plan import Plan
-from marketeer.domain.planning import build_plan, with_learnings
-from marketeer.domain.product_context import parse_context
-from marketeer.domain.routing import Routing
+from marketeer.domain.plan_draft import draft_of
+from marketeer.domain.plan_page import PROPOSAL, render_draft
 from marketeer.domain.skill import DIRECTOR
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.work import Scope, WorkItem, WorkKind
 from marketeer.engine.agreement import Agreement
 from marketeer.engine.closing import closing_documents
+from marketeer.engine.drawing_board import DrawingBoard, by_rules
 from marketeer.engine.forecasting import forecast_of, history_of
 from marketeer.engine.library import Library
 from marketeer.engine.memory import Memory
+from marketeer.engine.planner import Planner
 from marketeer.engine.readings import Readings
 from marketeer.engine.reports import Reports
+from marketeer.engine.structured import Unusable
 from marketeer.ports import Clock, Store, Team
 
 PLAN_LOOK_S = 0.05
@@ -39,7 +42,8 @@ class Director:
         store: Store,
         library: Library,
         team: Team,
-        routing: Routing,
+        drawing_board: DrawingBoard,
+        planner: Planner,
         memory: Memory,
         reports: Reports,
         clock: Clock,
@@ -52,53 +56,45 @@ class Director:
         self._store = store
         self._library = library
         self._team = team
-        self._routing = routing
+        self._drawing_board = drawing_board
+        self._planner = planner
         self._memory = memory
         self._reports = reports
         self._clock = clock
         self._parallel = parallel
 
     async def make_plan(self, goal: Goal) -> Plan:
-        """The plan, without a model: the same goal and workspace give the same plan. Raises UsageError for an unknown
+        """The plan by the rules: the same goal and workspace give the same plan. Raises UsageError for an unknown
         pipeline."""
-        # In this order: a task that ends between the two looks has left its context.
-        foundation = await self._store.foundation_task(rehearsal=goal.rehearsal)
-        context = await self._library.product_context(rehearsal=goal.rehearsal)
-        facts = parse_context(context.content if context else "")
-        pipeline = self._team.find_pipeline(goal.pipeline) if goal.pipeline else None
+        return by_rules(await self._drawing_board.frame(goal))
 
-        plan = build_plan(
-            goal=goal,
-            now=self._clock.now(),
-            team={name: self._team.skill_info(name) for name in self._team.skill_names()},
-            routing=self._routing,
-            pipeline=pipeline,
-            pipelines=self._team.pipelines(),
-            rivals=facts.rivals,
-            foundation=foundation if context is None else None,
-            context_known=context is not None,
-            gates=self._team.gates(),
-        )
-        # What was learned depends on the category.
-        learnings = await self._memory.for_plan(goal, plan.category.value)
-        return with_learnings(plan, learnings)
-
-    async def plan(self, item: WorkItem, goal: Goal) -> tuple[Planned, Document]:
+    async def plan(self, item: WorkItem, goal: Goal) -> tuple[Planned, Sequence[Document]]:
         if await self._library.product_context(rehearsal=goal.rehearsal) is None:
             await self._let_older_plans_be_made(item)
         await self._look_at_memory(goal)
-        plan = await self.make_plan(goal)
+        frame = await self._drawing_board.frame(goal)
+        context = await self._library.product_context(rehearsal=goal.rehearsal)
+        found = await self._planner.propose(item, frame, context)
+        plan = replace(by_rules(frame), made_note=found.reason) if isinstance(found, Unusable) else found
         forecast = await self._forecast(goal, plan)
-        document = Document(
-            path=goal_path(goal_id=goal.goal_id, name="plan.md", rehearsal=goal.rehearsal),
+        page = self._plan_document(goal, "plan.md", self._reports.plan(goal, plan, forecast))
+        documents = [page]
+        if goal.approve_plan and plan.tasks:
+            asks = [gate.question for gate in plan.gates]
+            documents.append(self._plan_document(goal, PROPOSAL, render_draft(draft_of(plan), goal, asks)))
+        planned = Planned(item=_ref(item), plan=plan, forecast=None if goal.rehearsal else forecast)
+        return planned, documents
+
+    def _plan_document(self, goal: Goal, name: str, content: str) -> Document:
+        return Document(
+            path=goal_path(goal_id=goal.goal_id, name=name, rehearsal=goal.rehearsal),
             kind=DocumentKind.PLAN,
-            content=self._reports.plan(goal, plan, forecast),
+            content=content,
             author=Author.MACHINE,
             rehearsal=goal.rehearsal,
             created_at=self._clock.now(),
             goal_id=goal.goal_id,
         )
-        return Planned(item=_ref(item), plan=plan, forecast=None if goal.rehearsal else forecast), document
 
     async def _look_at_memory(self, goal: Goal) -> None:
         agents = frozenset({*self._team.skill_names(), DIRECTOR, TEAM})

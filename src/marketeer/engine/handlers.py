@@ -58,8 +58,8 @@ class Handlers:
     async def _handle(self, item: WorkItem, snapshot: Snapshot, may_judge: Callable[[], bool]) -> Handled:
         match item.kind:
             case WorkKind.PLAN:
-                planned, document = await self._director.plan(item, snapshot.goal)
-                return Handled(outcome=planned, documents=[document])
+                planned, documents = await self._director.plan(item, snapshot.goal)
+                return Handled(outcome=planned, documents=documents)
             case WorkKind.EXECUTE:
                 task = _task(snapshot, item)
                 again = any(t.skill == task.skill and not t.status.is_final for t in snapshot.tasks if t is not task)

@@ -15,7 +15,7 @@ from marketeer.domain.forecast import PlanForecast, TimeRange, grade
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import GoalBill, Spend
 from marketeer.domain.markdown import section_of
-from marketeer.domain.plan import Plan
+from marketeer.domain.plan import Plan, PlannedBy
 from marketeer.domain.review import Review, Severity
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.usage import dollars
@@ -44,7 +44,7 @@ class Reports:
             phases.append({"name": name, "tasks": tasks, "reviews": reviews, "forecast": forecast.phases[index]})
         return _render(
             "plan.md.j2", goal=goal, plan=plan, phases=phases, goal_line=one_line(goal.description),
-            goal_quote=quoted(goal.description), forecast=forecast,
+            goal_quote=quoted(goal.description), forecast=forecast, planned_by=planned_by(plan),
         )  # fmt: skip
 
     async def report(
@@ -115,6 +115,16 @@ def _why_over(task: Task, tasks: Sequence[Task]) -> str | None:
     if new is None or not new.why.startswith(TO_AGREE) or task.why.startswith(TO_AGREE):
         return None
     return new.why
+
+
+def planned_by(plan: Plan) -> str:
+    """Who made the plan, in words, and why no model did."""
+    who = {
+        PlannedBy.MODEL: "the Director, with a model",
+        PlannedBy.TEMPLATE: "the rules and templates",
+        PlannedBy.HUMAN: "a person",
+    }[plan.made_by]
+    return f"{who}: {plan.made_note}" if plan.made_note else who
 
 
 def assumptions_in(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,7 +19,7 @@ from marketeer.domain.errors import BudgetExceeded, PermanentError
 from marketeer.domain.goal import Goal
 from marketeer.domain.json_text import json_object
 from marketeer.domain.ledger import Call
-from marketeer.domain.usage import Tier
+from marketeer.domain.usage import Tier, dollars
 from marketeer.domain.work import WorkItem
 from marketeer.engine.ledger import Ledger
 from marketeer.engine.prompts import fence
@@ -56,7 +57,8 @@ log = get_logger(__name__)
 class Question(Generic[Form]):
     """What is asked. `wrong_with` says what is wrong with an answer that has the form (nothing: it can be used).
 
-    `rehearsed` is what a rehearsal answers, as JSON; None: it cannot. `skill` is whose work it is, for the bill.
+    `most_usd` is the most that one call may cost at its worst, None: what the caps allow. `rehearsed` is what a
+    rehearsal answers, as JSON; None: it cannot. `skill` is whose work it is, for the bill.
     `max_calls` 1: an answer that cannot be used is not worth a second one.
     """
 
@@ -68,6 +70,7 @@ class Question(Generic[Form]):
     timeout_s: float
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     wrong_with: Callable[[Form], Sequence[str]] = lambda _form: ()
+    most_usd: Decimal | None = None
     rehearsed: str | None = None
     skill: str | None = None
     max_calls: int = MAX_CALLS
@@ -154,6 +157,10 @@ class Structured:
             output_schema=schema_of(question.form),
             rehearsed=question.rehearsed,
         )
+        worst = request.model.worst_case_usd(request.worst_case())
+        if question.most_usd is not None and worst > question.most_usd:
+            msg = f"asking may cost up to {dollars(worst)}, too much of what is left"
+            raise PermanentError(msg)
 
         def to_documents(response: ModelResponse) -> Sequence[Document]:
             return (self._document(goal, item, request, attempt, response),)

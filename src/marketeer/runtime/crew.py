@@ -12,6 +12,7 @@ from marketeer.engine.agreement import Agreement
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.best_of import Chooser
 from marketeer.engine.director import Director
+from marketeer.engine.drawing_board import DrawingBoard
 from marketeer.engine.executor import Executor
 from marketeer.engine.gate import Gate
 from marketeer.engine.handlers import Handlers
@@ -19,10 +20,12 @@ from marketeer.engine.ledger import Ledger, Models
 from marketeer.engine.memory import Memory
 from marketeer.engine.outbox import SWEEP_EVERY_S, Outbox
 from marketeer.engine.patience import PATIENCE_S
+from marketeer.engine.planner import Planner
 from marketeer.engine.readings import Readings
 from marketeer.engine.reports import Reports
 from marketeer.engine.reviewer import Reviewer
 from marketeer.engine.session import Session
+from marketeer.engine.structured import Structured
 from marketeer.engine.worker import Worker, WorkerOptions
 from marketeer.masking import Masking
 from marketeer.runtime.hands import SWEEP_IN_COMPANY_S, lease_s, new_company, new_owner, new_queue
@@ -77,11 +80,29 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         zone=zone_of(settings),
         progress_of=office.live.note,
     )
-    director = Director(
+    drawing_board = DrawingBoard(
         store=store,
         library=library,
         team=office.team,
         routing=office.routing,
+        memory=memory,
+        clock=clock,
+    )
+    planner = Planner(
+        structured=Structured(store=store, ledger=ledger, team=office.team, clock=clock),
+        store=store,
+        team=office.team,
+        clock=clock,
+        zone=zone_of(settings),
+        parallel=settings.max_parallel_agents,
+        enabled=settings.marketeer_planner == "model",
+    )
+    director = Director(
+        store=store,
+        library=library,
+        team=office.team,
+        drawing_board=drawing_board,
+        planner=planner,
         memory=memory,
         reports=Reports(store, clock),
         clock=clock,

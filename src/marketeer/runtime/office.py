@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.workspace import FileWorkspace
-from marketeer.domain.approval import Decision
+from marketeer.domain.approval import ApprovalKind, Decision
 from marketeer.domain.budget import BudgetLevel, MonthBudget, month_key
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.document import Author
@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # what start-up must not pay for
     from marketeer.engine.schedule_book import ScheduleBook
     from marketeer.engine.scheduler import Scheduler
     from marketeer.engine.session import Session, WatchedDoorbell
+    from marketeer.runtime.plan_desk import PlanDesk
     from marketeer.settings import Settings
 
 
@@ -178,6 +179,8 @@ class Office:
     ) -> Goal:
         """`edited`: what is approved is the file as a human has changed it. Raises UsageError when nobody has."""
         approval = await self.store.approval(approval_id)
+        if approval.kind is ApprovalKind.PLAN and decision is Decision.APPROVE:
+            return await self.plan_desk().approve(await self.store.goal(approval.goal_id), by=by, note=note)
         version = await self._edited_version(approval) if edited else None
         decided = Decided(approval_id=approval.approval_id, decision=decision, note=note, by=by, output_version=version)
         await self.progress.apply(approval.goal_id, decided)
@@ -208,6 +211,12 @@ class Office:
             msg = f"{path or approval.task_id!r} was not edited: change the file first, or approve it without --edited"
             raise UsageError(msg)
         return found.version
+
+    def plan_desk(self) -> PlanDesk:
+        """Where a human says yes, no or otherwise to a plan that waits."""
+        from marketeer.runtime.plan_desk import PlanDesk
+
+        return PlanDesk(self)
 
     async def cancel(self, goal_id: str, *, by: str, why: str | None = None) -> Goal:
         await self.progress.apply(goal_id, CancelAsked(by=by, why=why))

@@ -30,6 +30,7 @@ from marketeer.testing.fake_cache import Prompt, PromptCache
 from marketeer.testing.fake_http import HttpRequest
 from marketeer.testing.fake_reply import Event, Plain, Tokens
 from marketeer.testing.faults import Fault, FaultKind, Faults, load_script, no_faults
+from marketeer.testing.plan_answers import PlanningAnswers
 
 # US dollars per million tokens: input, output, cache write for 5 minutes, for 1 hour, cache read.
 PRICES: Mapping[str, tuple[str, str, str, str, str]] = {
@@ -417,6 +418,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         choices=[plain.value for plain in Plain],
         help="be a server that only resembles the API; bare: no usage, unstopped: no message_stop, whole: no stream",
     )
+    parser.add_argument("--plans", action="store_true", help="answer calls for a plan with one, too")
     parser.add_argument("--answer-file", type=Path, help="answer every request with this file's text")
     return parser.parse_args(argv)
 
@@ -425,6 +427,8 @@ def _answer_of(arguments: argparse.Namespace) -> Answer | None:
     if arguments.answer_file is not None:
         text = str(arguments.answer_file.read_text(encoding="utf-8"))
         return lambda _asked: text
+    if arguments.plans:
+        return PlanningAnswers()
     return plain_answer(arguments.plain_words) if arguments.plain_words else None
 
 
