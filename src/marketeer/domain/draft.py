@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from marketeer.domain.approval import Approval, ApprovalKind, ApprovalStatus, Decision
@@ -30,6 +31,8 @@ JOURNALED = (
     "superseded_by",
     "waits_for",
 )
+
+_journaled = attrgetter(*JOURNALED)
 
 
 class Draft:
@@ -80,7 +83,7 @@ class Draft:
         return edited
 
     def _journal_task(self, task: Task, what: str, why: str | None) -> None:
-        data = {name: getattr(task, name) for name in JOURNALED}
+        data = dict(zip(JOURNALED, _journaled(task), strict=True))
         data["status"] = task.status.value
         data["skill"] = task.skill
         self.note(what, task_id=task.task_id, why=why, **data)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from functools import partial
+from typing import Any
 
 from marketeer.domain.budget import BudgetLevel, month_key, next_month, runs_at, tier_at, what_runs
 from marketeer.domain.changing import changed
@@ -327,18 +328,18 @@ class Ledger:
 
 def settled(booked: Call, model: ModelSpec, response: ModelResponse) -> Call:
     """The row of a call that was answered, made of its estimate; it stays one where the answer names no usage."""
-    call = changed(
+    known: dict[str, Any] = {}
+    if response.usage is not None:
+        cost_usd = model.cost_usd(response.usage)
+        saved_usd = model.uncached_usd(response.usage) - cost_usd
+        known = {"usage": response.usage, "cost_usd": cost_usd, "saved_usd": saved_usd, "estimated": False}
+    return changed(
         booked,
-        usage=response.usage or Usage(),
         latency_s=response.latency_s,
         stop_reason=response.stop_reason,
         request_id=response.request_id,
+        **known,
     )
-    if response.usage is None:
-        return call
-    cost_usd = model.cost_usd(response.usage)
-    saved_usd = model.uncached_usd(response.usage) - cost_usd
-    return changed(call, cost_usd=cost_usd, saved_usd=saved_usd, estimated=False)
 
 
 def _message(refused: Refused, ask_usd: Decimal) -> str:

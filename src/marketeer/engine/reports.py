@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache
@@ -198,8 +197,10 @@ def quoted(text: str) -> str:
 
 def link_from_goal(goal: Goal, path: str) -> str:
     """The way from the goal's folder to another document of the workspace."""
-    folder = posixpath.dirname(goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal))
-    return posixpath.relpath(path, folder)
+    *here, _ = goal_path(goal_id=goal.goal_id, name="report.md", rehearsal=goal.rehearsal).split("/")
+    there = path.split("/")
+    shared = next((at for at, (one, other) in enumerate(zip(here, there, strict=False)) if one != other), len(here))
+    return "/".join([*[".."] * (len(here) - shared), *there[shared:]])
 
 
 def duration_text(seconds: float) -> str:

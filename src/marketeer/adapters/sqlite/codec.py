@@ -159,13 +159,13 @@ class Codec(Generic[T]):
         hints = get_type_hints(cls)
         names = [f.name for f in dataclasses.fields(cls) if f.name not in skip]  # type: ignore[arg-type]
         self._cls = cls
+        self._skip = skip
         self._fields = {name: _converters(hints[name]) for name in names}
         self.columns = tuple(map(_column, names))
         self.values: Callable[[T], tuple[Any, ...]] = self._values()
         """Of a record, in the order of `columns`."""
         self._differing: Callable[[T, T], tuple[list[str], list[Any]]] = self._differences()
         # By the names of a row's columns.
-        self._readers: dict[tuple[str, ...], Callable[[sqlite3.Row], dict[str, Any]]] = {}
         self._makers: dict[tuple[str, ...], Callable[[sqlite3.Row], T]] = {}
 
     def changed(self, before: T, after: T) -> tuple[tuple[str, ...], tuple[Any, ...]]:
@@ -173,20 +173,16 @@ class Codec(Generic[T]):
         columns, values = self._differing(before, after)
         return tuple(columns), tuple(values)
 
-    def fields(self, row: sqlite3.Row) -> dict[str, Any]:
-        columns = tuple(row.keys())
-        read = self._readers.get(columns)
-        if read is None:
-            read = self._readers[columns] = self._reader(columns)
-        return read(row)
-
-    def record(self, row: sqlite3.Row) -> T:
-        """For a class that checks nothing when it is made."""
+    def record(self, row: sqlite3.Row, **skipped: Any) -> T:
+        """For a class that checks nothing when it is made. `skipped` are the values of the fields without a column."""
         columns = tuple(row.keys())
         make = self._makers.get(columns)
         if make is None:
             make = self._makers[columns] = self._maker(columns)
-        return make(row)
+        record = make(row)
+        for name in self._skip:
+            self._cls.__dict__[name].__set__(record, skipped[name])
+        return record
 
     # -- writing it out --------------------------------------------------------------------------------------
 
@@ -202,18 +198,13 @@ class Codec(Generic[T]):
             lines.append(f"  columns.append({column!r}), values.append({encoded})")
         return self._function("before, after", *lines, " return columns, values")
 
-    def _decoded(self, columns: tuple[str, ...]) -> list[tuple[str, str]]:
-        """Each field with its expression, by place: a row that is asked by name looks through its names each time."""
-        places = [(name, columns.index(column)) for name, column in zip(self._fields, self.columns, strict=True)]
-        return [(name, self._converted(name, f"row[{place}]", "decode")) for name, place in places]
-
-    def _reader(self, columns: tuple[str, ...]) -> Any:
-        fields = ", ".join(f"{name!r}: {decoded}" for name, decoded in self._decoded(columns))
-        return self._function("row", f" return {{{fields}}}")
-
     def _maker(self, columns: tuple[str, ...]) -> Any:
-        lines = [f" set_{name}(made, {decoded})" for name, decoded in self._decoded(columns)]
-        return self._function("row", " made = new(record_type)", *lines, " return made")
+        """By place: a row that is asked by name looks through its names each time."""
+        lines = [" made = new(record_type)"]
+        for name, column in zip(self._fields, self.columns, strict=True):
+            decoded = self._converted(name, f"row[{columns.index(column)}]", "decode")
+            lines.append(f" set_{name}(made, {decoded})")
+        return self._function("row", *lines, " return made")
 
     def _converted(self, name: str, value: str, way: str) -> str:
         """The expression for a field's value, encoded or decoded."""

@@ -187,7 +187,7 @@ def newest(
 
 
 def record(row: sqlite3.Row) -> Learning:
-    return Learning(**_CODEC.fields(row), evidence=_unpacked(row["evidence"]))
+    return _CODEC.record(row, evidence=_unpacked(row["evidence"]))
 
 
 def _packed(evidence: Evidence) -> str:

@@ -234,4 +234,4 @@ def real_calls(connection: sqlite3.Connection, after: int, limit: int) -> list[t
 
 
 def _call(row: sqlite3.Row) -> Call:
-    return Call(**_CALLS.fields(row), usage=_USAGE.record(row))
+    return _CALLS.record(row, usage=_USAGE.record(row))
