@@ -25,7 +25,7 @@ from marketeer.domain.errors import (
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call, Refused, Reservation, estimate
 from marketeer.domain.pace import Pace
-from marketeer.domain.usage import CENT, CacheTime, ModelSpec, Tier, Usage, dollars
+from marketeer.domain.usage import CENT, CacheTime, ModelSpec, Tier, dollars
 from marketeer.domain.work import WorkItem, WorkState, step_of
 from marketeer.engine.api_state import ApiState
 from marketeer.engine.patience import PATIENCE_S, keep_trying
