@@ -18,7 +18,7 @@ from marketeer.domain.plan_check import PlanFrame, faults_in
 from marketeer.domain.plan_draft import draft_of
 from marketeer.engine.drawing_board import by_rules
 from marketeer.engine.structured import Unusable
-from marketeer.ports import ModelRequest
+from marketeer.ports import CallLost, ModelRequest
 from marketeer.testing.plan_answers import plan_for
 from tests.integration.desk import response, teach
 from tests.integration.planning import GOAL, PlanningRoom, a_planning_room, a_planning_room_in_memory
@@ -251,6 +251,17 @@ async def test_an_api_that_is_away_is_asked_twice_and_then_the_plan_waits_no_lon
         assert "overloaded" in found.reason
         assert isinstance(await room.propose(goal, claim=3, attempts=3), Unusable)
         assert len(room.model.requests) == 2
+
+
+async def test_a_call_that_was_lost_is_booked_and_not_made_again(tmp_path: Path) -> None:
+    lost = CallLost("no complete answer within 150 s")
+    lost.__cause__ = ApiUnavailable("no complete answer within 150 s")
+    async with a_planning_room(tmp_path, [lost]) as room:
+        goal = await room.goal()
+        found = await room.propose(goal)
+        assert isinstance(found, Unusable)
+        assert "no complete answer" in found.reason
+        assert [call.estimated for call in await room.office.store.calls(goal.goal_id)] == [True]
 
 
 async def test_nothing_is_asked_where_the_rules_are_to_plan(tmp_path: Path) -> None:

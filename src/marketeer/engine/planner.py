@@ -31,7 +31,7 @@ from marketeer.engine.plan_form import PlanForm, draft_from
 from marketeer.engine.prompts import fence
 from marketeer.engine.structured import Question, Structured, Unusable
 from marketeer.logs import get_logger
-from marketeer.ports import Clock, PromptBlock, Store, Team
+from marketeer.ports import CallLost, Clock, PromptBlock, Store, Team
 
 MAX_OUTPUT_TOKENS = 10_000
 TIMEOUT_S = 150.0
@@ -101,7 +101,7 @@ class Planner:
             # Tasks may do without what is wrong for this call; if they cannot, they say so as they always did.
             return Unusable(reason=str(exc).rstrip("."))
         except ApiUnavailable as exc:
-            if item.attempts < MAX_TRIES and (exc.retry_after_s or 0) <= LONGEST_WISH_S:
+            if self._is_tried_again(item, exc):
                 raise
             return Unusable(reason=f"the model API did not answer: {exc}".rstrip("."))
         if isinstance(answer, Unusable):
@@ -120,6 +120,11 @@ class Planner:
         if item.attempts > MAX_TRIES:
             return f"no plan came of {item.attempts - 1} tries"
         return None
+
+    def _is_tried_again(self, item: WorkItem, error: ApiUnavailable) -> bool:
+        """A call that was lost has perhaps been paid for, and a server that hangs would be waited for once more."""
+        wish = error.retry_after_s or 0
+        return item.attempts < MAX_TRIES and wish <= LONGEST_WISH_S and not isinstance(error.__cause__, CallLost)
 
     # -- what it is told -------------------------------------------------------------------------------------
 

@@ -109,7 +109,7 @@ class Structured:
         try:
             return await self._ask(question, goal, item)
         except (BudgetExceeded, PermanentError) as exc:
-            log.warning("answer_unusable", error=str(exc), error_type=type(exc).__name__)
+            log.info("answer_unusable", error=str(exc), error_type=type(exc).__name__)
             return Unusable(reason=str(exc).rstrip("."))
 
     async def _ask(self, question: Question[Form], goal: Goal, item: WorkItem) -> Form | Unusable:
@@ -129,7 +129,7 @@ class Structured:
             found, again, reason = _read(question, said)
             if found is not None:
                 return found
-            log.warning("answer_unusable", reason=reason, attempt=spent)
+            log.info("answer_unusable", reason=reason, attempt=spent)
             if not again:
                 break
             user = _repaired(question.user, said.text, again)
