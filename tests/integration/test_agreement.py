@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from marketeer.domain.agreement import TO_AGREE
 from marketeer.domain.errors import ApiUnavailable
 from marketeer.domain.goal import Goal, GoalStatus
+from marketeer.domain.submission import Submission
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.ports import ModelRequest
 from marketeer.runtime import Office
+from marketeer.testing import in_memory_office
 from tests.integration.desk import (
     FAN,
     LIMIT_S,
@@ -30,6 +34,7 @@ from tests.integration.desk import (
     read,
     submit,
 )
+from tests.support.deliverables import CONTEXT as EXAMPLE
 
 COMPARISON = "# Comparison"
 EARLIER, LATER = "social-content", "copy-editing"
@@ -239,3 +244,19 @@ async def approved(office: Office, goal: Goal, skill: str) -> None:
     async with asyncio.timeout(LIMIT_S):
         while any(t.status is not TaskStatus.APPROVED for t in await tasks_of(office, goal, skill)):  # noqa: ASYNC110
             await asyncio.sleep(0)
+
+
+# -- what is in order --------------------------------------------------------------------------------------------
+
+GOALS = json.loads((Path(__file__).parent.parent / "data" / "goals_unseen.json").read_text(encoding="utf-8"))
+SEED = int(os.environ.get("MARKETEER_TEST_SEED", "20261123"))
+
+
+async def test_rehearsed_goals_of_all_kinds_contradict_nothing() -> None:
+    for asked in Random(SEED).sample(GOALS, 5):  # noqa: S311 - repeatable by its seed
+        files = {f"{root}context/product-marketing-context.md": EXAMPLE for root in ("", "rehearsal/")}
+        async with in_memory_office(files=files) as office:
+            goal = await office.submit(Submission(description=asked["goal"], rehearsal=True))
+            await office.work(goal.goal_id)
+            told = await office.store.journal(goal_id=goal.goal_id, limit=10_000)
+            assert not [entry.why for entry in told if entry.what == "contradiction_found"], (SEED, asked["goal"])

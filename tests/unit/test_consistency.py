@@ -16,6 +16,7 @@ from marketeer.domain.contradiction import CONTEXT as THE_CONTEXT
 from marketeer.domain.contradiction import GOAL, Contradiction, Output
 from tests.support.contradictions import COMPATIBLE, CONTRADICTORY, HARBOUR, cases, planted
 from tests.support.deliverables import CONTEXT, deliverables
+from tests.support.lookalikes import LOOKALIKES
 
 SEED = int(os.environ.get("MARKETEER_TEST_SEED", "20261123"))
 COUNT = 200
@@ -51,6 +52,15 @@ def test_what_merely_differs_is_no_contradiction(capsys: pytest.CaptureFixture[s
         if (found := contradictions(case.outputs, context=case.context))
     ]
     tell(capsys, f"statements that merely differ: {len(alarms)} of {COUNT} taken for contradictions, seed {SEED}")
+    assert alarms == []
+
+
+def test_what_only_looks_like_a_contradiction_is_none() -> None:
+    alarms = [
+        (first, second, found[0].line())
+        for context, first, second in LOOKALIKES
+        if (found := of(first, second, context=context))
+    ]
     assert alarms == []
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from marketeer.domain.contract_voice import short_name
 from marketeer.domain.contradiction import CONTEXT, GOAL, Contradiction, Output, Topic
+from marketeer.domain.markdown import same
 from marketeer.domain.product_context import ProductContext, parse_context
 from marketeer.domain.statement import Found, Stated, Statement, numbers, stated, stated_plainly
 from marketeer.domain.statement_dates import date_in_row, dates
@@ -50,7 +51,8 @@ class _Reader:
 def _read(text: str, context: ProductContext) -> Stated:
     """The same outputs are compared again when one of them was done over."""
     names = priced_names(context)
-    return stated(text, (price_finder(names), promise_finder(names), dates), (price_in_row, date_in_row))
+    rivals = tuple(same(rival) for rival in context.rivals if rival[:1].isupper())
+    return stated(text, (price_finder(names), promise_finder(names), dates), (price_in_row, date_in_row), others=rivals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,12 +79,13 @@ class Stated:
 
 # Finds statements in one sentence without markup.
 Finder = Callable[[str], Iterator[Found]]
+RowFinder = Callable[[Unit], Iterator[Found]]
 
 
 def stated(
-    text: str, finders: tuple[Finder, ...], row_finders: tuple[Callable[[Unit], Iterator[Found]], ...]
+    text: str, finders: tuple[Finder, ...], row_finders: tuple[RowFinder, ...], *, others: tuple[str, ...] = ()
 ) -> Stated:
-    """What a document states. Never raises, whatever the text."""
+    """What a document states. Never raises, whatever the text. A sentence that names one of the `others` is theirs."""
     statements: list[Statement] = []
     weighed: set[str] = set()
     for unit in units(text) if _may_state(text) else ():
@@ -100,6 +101,9 @@ def stated(
                 else:
                     statements.append(Statement(found=found, quote=shortened(unit.text), section=unit.section))
         for sentence in sentences(unit):
+            if any(name in sentence for name in others):
+                weighed.update(numbers(sentence))
+                continue
             statements.extend(_in_sentence(sentence, finders, unit.section, weighed))
     return Stated(statements=tuple(dict.fromkeys(statements)), weighed=frozenset(weighed))
 

@@ -53,69 +53,18 @@ _EVENT_CELL = re.compile(
     rf"^(?P<name>(?:[\w'&+-]+\s+){{0,3}}(?:{_EVENT}))(?:\s+(?:day|date|starts|opens|goes live))?$", re.I
 )
 _DATE_CELL = re.compile(rf"^{_DATE}$", re.I)
+# The date of one place or part of it, as another may have another.
+_ONLY = re.compile(r"\s+(?:in|at)\s+(?:the\s+)?[A-Z]|\s*\(|\s+for\s+(?!every|all\b|you\b)")
+_DUE = re.compile(r"\b(?:due|deadline|owner|start|begin|by|until|task|step)\b", re.I)
 # Words that name nothing.
-_EMPTY = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "our",
-        "your",
-        "this",
-        "that",
-        "its",
-        "their",
-        "my",
-        "of",
-        "for",
-        "to",
-        "with",
-        "on",
-        "at",
-        "in",
-        "and",
-        "next",
-        "new",
-        "upcoming",
-        "when",
-        "we",
-        "you",
-        "it",
-        "is",
-        "will",
-        "be",
-        "where",
-        "by",
-        "from",
-        "as",
-        "so",
-        "then",
-        "now",
-        "which",
-        "who",
-        "first",
-        "date",
-        "day",
-        "public",
-        "live",
-        "join",
-        "us",
-        "save",
-        "register",
-        "sign",
-        "up",
-        "until",
-        "before",
-        "after",
-        "please",
-        "note",
-        "reminder",
-        "about",
-        "everyone",
-        "all",
-        "customers",
-    ]
+_EMPTY = re.compile(
+    r"the|an?|our|your|this|that|its|their|my|of|for|to|with|on|at|in|and|new|upcoming|when|we|you|it|is|will|be|where|by"
+    r"|from|as|so|then|now|which|who|date|day|public|live|join|us|save|register|sign|up|until|before|after|please|note"
+    r"|reminder|about|everyone|all|customers"
 )
+_ONE_OF_MANY = re.compile(r"next|second|third|fourth|another|other|last|previous|each|every|weekly|monthly")
+# By themselves these name no one thing; `the spring sale` does.
+_NO_NAME = re.compile(r"event|sale|offer|promotion|deadline|discount|tickets?|course|cohort|release|opening|beta")
 
 
 def dates(sentence: str) -> Iterator[Found]:
@@ -124,7 +73,7 @@ def dates(sentence: str) -> Iterator[Found]:
         return
     for pattern, what in ((_STARTS, ""), (_STOPS, " ends"), (_LAUNCHED, " launch"), (_LAUNCHING, " launch")):
         for match in pattern.finditer(sentence):
-            found = _found(match["name"], match["date"], what)
+            found = _found(match["name"], match["date"], what) if not _ONLY.match(sentence, match.end()) else None
             if found is not None:
                 yield found
 
@@ -132,6 +81,8 @@ def dates(sentence: str) -> Iterator[Found]:
 def date_in_row(unit: Unit) -> Iterator[Found]:
     """A row that holds a date in one cell and the name of an event in another."""
     cells = [same(cell).strip(" *_`") for cell in unit.cells]
+    if any(_DUE.search(name) for name in unit.header):
+        return
     days = [match for cell in cells if (match := _DATE_CELL.match(cell))]
     events = [match for cell in cells if (match := _EVENT_CELL.match(cell))]
     if len(days) == 1 and len(events) == 1:
@@ -141,7 +92,10 @@ def date_in_row(unit: Unit) -> Iterator[Found]:
 
 
 def _found(name: str, written: str, what: str) -> Found | None:
-    words = [word for word in re.findall(r"[\w&+-]+", name.casefold()) if word not in _EMPTY]
+    all_words = re.findall(r"[\w&+-]+", name.casefold())
+    words = [word for word in all_words if not _EMPTY.fullmatch(word)]
+    if any(map(_ONE_OF_MANY.fullmatch, all_words)) or (len(words) == 1 and _NO_NAME.fullmatch(words[0])):
+        return None
     day = day_of(written)
     if day is None or (not words and what):
         return None

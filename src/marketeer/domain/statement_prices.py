@@ -22,12 +22,12 @@ _MONEY = (
     rf"|(?<![\d.,$\u20ac\u00a3])(?P<amount2>{_AMOUNT})\s?(?P<sign2>[$\u20ac\u00a3]|(?:{_CODES}|euros?|dollars?|pounds?)\b))"
     r"(?![\d%]|[.,]\d|\s?(?:k|m|bn|million|thousand)\b)"
 )
-_EACH = r"(?:/|per|an?|each|every)"
+_EACH = r"(?:/\s?|(?:per|an?|each|every)\s+)"
 _PERIOD = r"(?:mo(?:nth)?(?:ly)?|years?|yr|yearly|annual(?:ly)?|week(?:ly)?|day|quarter(?:ly)?)"
-_UNIT = r"(?:user|seat|person|member|location|site|agent|head|order|delivery|box|bottle|lesson|session|ticket|night)"
+_UNIT = rf"(?:(?!{_PERIOD}\b)[a-z]+)"
 _TERMS = (
-    rf"(?:\s*{_EACH}\s*(?P<unit>{_UNIT}))?(?:\s*,?\s*(?:{_EACH}\s*|billed\s+|paid\s+)?(?P<period>{_PERIOD})\b)?"
-    rf"(?:\s*{_EACH}\s*(?P<unit2>{_UNIT}))?"
+    rf"(?:\s*{_EACH}(?P<unit>{_UNIT}))?(?:\s*,?\s*(?:{_EACH}|billed\s+|paid\s+)?(?P<period>{_PERIOD})\b)?"
+    rf"(?:\s*{_EACH}(?P<unit2>{_UNIT}))?"
 )
 _KIND = r"(?:plan|tier|package|subscription|membership|edition|licen[cs]e|bundle|course|pass)"
 # What may stand between a name and its price.
@@ -61,6 +61,18 @@ _BEFORE_MONEY = re.compile(
     re.MULTILINE,
 )
 _PRICED_SECTION = re.compile(r"overview|pric|plan|offer|packag|product", re.I)
+# What is paid in part, on top or by the year is not the price.
+_IN_PART = re.compile(
+    r"\b(?:upgrad\w+|extra|more than|difference|on top|sav(?:es?|ed|ing)|back|adds?|added|adding|plus|deposit"
+    r"|(?:billed|paid) (?:annually|yearly|by the year)|first month|% off)\b",
+    re.I,
+)
+_NAME_BEFORE = re.compile(r"([A-Z][\w'&-]*)\s+$")
+_LEADS = re.compile(
+    r"the|our|your|an?|and|or|with|on|take|get|try|choose|pick|start|buy|pay|plans?|prices?|pricing|go|for|from|to|then"
+    r"|most|all|every|both|only|now|just|so|add|see|use|join|switch|order",
+    re.I,
+)
 _NAME_COLUMNS = frozenset({"plan", "tier", "package", "edition", "product", "membership"})
 _PRICE_COLUMNS = {
     "price": None, "monthly": "month", "monthly price": "month", "price per month": "month", "per month": "month",
@@ -101,11 +113,19 @@ def price_finder(names: tuple[str, ...]) -> Callable[[str], Iterator[Found]]:
     before = re.compile(rf"{_MONEY}{_TERMS}\s+(?:for|on|with|buys|gets you)\s+(?:the\s+|our\s+)?{name}")
 
     def find(sentence: str) -> Iterator[Found]:
-        for pattern in (after, before):
+        for pattern in (after, before) if not _IN_PART.search(sentence) else ():
             for match in pattern.finditer(sentence):
-                yield _price(match.groupdict(), match["name"] if known and match["name"] else match["kind"])
+                at = match.start("name") if known and match["name"] else match.start("kind")
+                if not _is_anothers(sentence[:at]):
+                    yield _price(match.groupdict(), match["name"] if known and match["name"] else match["kind"])
 
     return find
+
+
+def _is_anothers(before: str) -> bool:
+    """Whether a name stands in front of the name: `PierPal Basin` is another company's."""
+    found = _NAME_BEFORE.search(before)
+    return found is not None and _LEADS.fullmatch(found[1]) is None
 
 
 def _name_pattern(name: str) -> str:
