@@ -11,6 +11,7 @@ import typer
 from marketeer.adapters.system_clock import SystemClock
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, showing, task_view, text
+from marketeer.cli.choice_view import choices_of
 from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, find_goal, run
 from marketeer.cli.summary import questions
 from marketeer.domain.approval import Approval, ApprovalStatus
@@ -160,8 +161,10 @@ async def _show_task(call: Call, store: Store, task: Task) -> int:
         shown = {"goal_id": task.goal_id, "task": task_dict(task, spend), "reviews": [*map(review_dict, reviews)]}
         output.document(shown)
     else:
-        rehearsal = (await store.goal(task.goal_id)).rehearsal
-        _say_lines(task_view.task_lines(call, task, spend, reviews, rehearsal=rehearsal))
+        goal = await store.goal(task.goal_id)
+        _say_lines(task_view.task_lines(call, task, spend, reviews, rehearsal=goal.rehearsal))
+        choices = await choices_of(store, goal, [task])
+        _say_lines([line for chosen in choices.values() for line in ("", *chosen)])
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from marketeer.cli import lines as journal_lines
 from marketeer.cli import text
+from marketeer.cli.choice_view import choices_of
 from marketeer.cli.common import Call
 from marketeer.cli.summary import GoalFacts, gather, questions, spent_on
 from marketeer.domain.document import goal_path
@@ -23,12 +24,14 @@ ALL_ENTRIES = 100_000
 async def goal_lines(call: Call, store: Store, clock: Clock, goal_id: str) -> list[str]:
     facts = await gather(call, store, clock, goal_id)
     reviews = await store.reviews(goal_id)
+    choices = await choices_of(store, facts.goal, facts.tasks)
     lines = _head(call, facts)
     for index, name in enumerate(facts.goal.phases):
         lines += ["", name]
         for task in facts.tasks:
             if task.phase == index:
                 lines += _task(call, task, facts.bill.by_task.get(task.task_id, Spend()), reviews)
+                lines += [f"    {line}" for line in choices.get(task.task_id, ())]
     lines += questions(call, facts.questions, goal_id=goal_id)
     return [*lines, *await _journal(store, goal_id, {task.task_id: task for task in facts.tasks})]
 

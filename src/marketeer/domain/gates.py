@@ -31,6 +31,7 @@ class GateKind(StrEnum):
     LOOP = "loop"
     FAILURE = "failure"
     PIPELINE = "pipeline"
+    PLAN = "plan"
 
 
 class Stops(StrEnum):
@@ -44,9 +45,9 @@ class Stops(StrEnum):
 # Asked when a goal is planned. The others come up in the middle of work.
 OF_PLANS = frozenset({GateKind.LEGAL_RISK, GateKind.PRICING_CHANGE, GateKind.BRAND_CHANGE, GateKind.BUDGET})
 # Nothing can go on without the answer.
-ALWAYS_STOP = frozenset({GateKind.FAILURE, GateKind.PIPELINE})
+ALWAYS_STOP = frozenset({GateKind.FAILURE, GateKind.PIPELINE, GateKind.PLAN})
 # Silence is no consent to spending money, and no lawful basis.
-NEVER_BY_SILENCE = frozenset({GateKind.BUDGET, GateKind.LEGAL_RISK})
+NEVER_BY_SILENCE = frozenset({GateKind.BUDGET, GateKind.LEGAL_RISK, GateKind.PLAN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

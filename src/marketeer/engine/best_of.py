@@ -257,4 +257,4 @@ def _rehearsed(first: Sequence[Finding], second: Sequence[Finding]) -> str:
     one, other = weight(first), weight(second)
     preferred = Preferred.TIE if one == other else Preferred.FIRST if one < other else Preferred.SECOND
     reason = "both hold to the contract alike" if one == other else "it holds better to the contract"
-    return JudgeForm(preferred=preferred.value, reason=f"{reason} (rehearsed)").model_dump_json()
+    return JudgeForm(preferred=preferred.value, reason=f"rehearsed, {reason}").model_dump_json()

@@ -31,6 +31,7 @@ class GatesFile(Strict):
     loop: PolicyRule | None = None
     failure: PolicyRule | None = None
     pipeline: PolicyRule | None = None
+    plan: PolicyRule | None = None
 
 
 def read_gates(source: Source, data: object, below: Gates, *, skills: Collection[str]) -> Gates:
