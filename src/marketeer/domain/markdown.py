@@ -1,7 +1,7 @@
 """A Markdown document as a small tree: headings with the fields, tables, lists and fences that stand under them.
 
 Parsed once, with block rules only, and forgiving: what a careful reader would accept as the same shape is the same
-shape here. markdown-it-py is imported with the first document, so that merely importing this module stays cheap.
+shape here. markdown-it-py is imported with the first document that is not plain: importing this module stays cheap.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Protocol
+
+from marketeer.domain.markdown_blocks import Unusual, read_blocks
 
 # Quotes and dashes that writers use for one another.
 _SAME = str.maketrans(
@@ -95,7 +97,7 @@ def parse(text: str) -> Outline:
     """Never raises: whatever the text, there is an outline of it."""
     source = unwrap(text).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")
     builder = _Builder(lines=source.split("\n"))
-    builder.read(_tokens()(source))
+    builder.read(_blocks(source))
     return builder.outline(source)
 
 
@@ -175,6 +177,13 @@ def count_words(text: str) -> int:
     return len(_WORD.findall(_CJK.sub(" ", text))) + (characters + 1) // 2
 
 
+def _blocks(text: str) -> Sequence[_Token]:
+    try:
+        return read_blocks(text)
+    except Unusual:
+        return whole_parser()(text)
+
+
 class _Token(Protocol):
     """The part of markdown-it's token that is read here."""
 
@@ -187,8 +196,9 @@ class _Token(Protocol):
 
 
 @cache
-def _tokens() -> Callable[[str], Sequence[_Token]]:
-    """Setext headings, indented code, HTML and link definitions are off: they would only hide what was meant."""
+def whole_parser() -> Callable[[str], Sequence[_Token]]:
+    """Of texts that are not plain. Setext headings, indented code, HTML and link definitions are off: they would only
+    hide what was meant."""
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark").enable("table")
@@ -266,7 +276,7 @@ class _Builder:
         if info == "copy" and _H3_LINE.search(token.content):
             # Page copy may be marked as a whole: its headings, fields and lists count as if they stood outside.
             outer, self.offset = self.offset, (token.map or [0, 0])[0] + 1
-            self.read(_tokens()(token.content))
+            self.read(_blocks(token.content))
             self.offset = outer
 
     def _heading(self, token: _Token, title: str) -> None:

@@ -9,7 +9,6 @@ from typing import BinaryIO
 from marketeer.adapters.examiner.wire import LENGTH, READY, Asked, Receiver, frame
 from marketeer.domain.contradiction import Contradiction
 from marketeer.domain.examination import Exam, Examined, compare, examine
-from marketeer.domain.markdown import parse
 
 
 def main() -> None:
@@ -18,7 +17,6 @@ def main() -> None:
         # Whoever stops a whole group of processes means the parent, which has yet to finish what it has in hand.
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=0) as line, line.makefile("rb") as questions:
-        parse("# The parser is loaded before the first text comes\n")
         try:
             line.sendall(READY)
             _serve(line, questions)
