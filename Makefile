@@ -50,7 +50,7 @@ redis: $(VENV)/.dev
 bench: $(VENV)/.dev redis ## measure it all, into docs/benchmarks.md (10 minutes; NAMES="overhead memory" only prints those)
 	@$(BIN)/python -m benchmarks $(or $(NAMES),--markdown docs/benchmarks.md)
 
-prove: $(VENV)/.dev ## try every promise at length, into docs/proofs.md (40 minutes; NAMES="weather outage" runs some)
+prove: $(VENV)/.dev ## try every promise at length, into docs/proofs.md (over an hour; NAMES="weather outage" runs some)
 	@$(BIN)/python -m proofs --jobs $(JOBS) --markdown docs/proofs.md $(NAMES)
 
 picture: $(VENV)/.runtime ## draw docs/terminal.svg anew, from a rehearsal, and docs/learning.svg, from a simulated world
