@@ -114,8 +114,7 @@ class _Story:
             await self._send_all()
             await self._until(lambda: self._answered() >= self._size.slots, LIMIT_S)
             self._over.set()
-            removed = await asyncio.to_thread(self._schedule, "remove")
-            assert removed.returncode == 0, removed.stderr
+            await asyncio.to_thread(self._remove_schedule)
             await self._until(self._nothing_is_owed, DONE_WITHIN_S)
             self._done.set()
 
@@ -188,8 +187,9 @@ class _Story:
         ((count,),) = self.crew.rows("SELECT count(*) FROM firings WHERE schedule_id = ?", seconds.ID) or ((0,),)
         return int(count)
 
-    def _schedule(self, *what: str) -> subprocess.CompletedProcess[str]:
-        return run("schedules", *what, seconds.ID, cwd=self.crew.folder, env=self.crew.env)
+    def _remove_schedule(self) -> None:
+        removed = run("schedules", "remove", seconds.ID, cwd=self.crew.folder, env=self.crew.env)
+        assert removed.returncode == 0, removed.stderr
 
     def _nothing_is_owed(self) -> bool:
         owed = (

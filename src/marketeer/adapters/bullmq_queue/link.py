@@ -110,14 +110,12 @@ class RedisLink:
             raise ConfigurationError(self._complaint(exc)) from exc
 
     async def _try_out(self) -> None:
-        """Everything that a user may be kept from, as it is done later."""
+        """What a user may be kept from, so that nobody begins who could never work."""
         await self.brisk.set(self.key("mark"), "here")
         await self.brisk.script_exists("of-nothing")
         await self._leave_mark()
         await self.brisk.zrange(self.key("nothing"), 0, 0)
         await self.brisk.publish(self.bell, "")
-        async with self.brisk.pubsub() as channel:
-            await channel.subscribe(self.bell)
 
     def key(self, what: str) -> str:
         return f"{self.prefix}:{self.name}:{what}"
