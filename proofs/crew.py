@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from marketeer.domain.goal import Priority
 from marketeer.domain.submission import Submission
 from marketeer.runtime import open_office
 from marketeer.settings import load_settings
@@ -69,13 +70,14 @@ class Crew:
         return str(json.loads(done.stdout)["goal_id"])
 
     def submit_all(self, pipelines: Sequence[str]) -> None:
-        """A rehearsal of each for whoever works here, all in a moment."""
+        """A rehearsal of each for whoever works here, all in a moment and equally urgent."""
         asyncio.run(self._submit_all(pipelines))
 
     async def _submit_all(self, pipelines: Sequence[str]) -> None:
         async with open_office(load_settings(workspace_dir=self.workspace)) as office:
             for name in pipelines:
-                await office.submit(Submission(description=GOAL, rehearsal=True, pipeline=name))
+                asked = Submission(description=GOAL, rehearsal=True, pipeline=name, priority=Priority.P1)
+                await office.submit(asked)
 
     def rows(self, sql: str, *values: Any) -> Sequence[tuple[Any, ...]]:
         """Read without the product; nothing while there is no database."""

@@ -236,10 +236,10 @@ def proof(survived: Sequence[Survived], deaths: Deaths, late: int) -> Proof:
         name="redis",
         shows="Two workers share a goal of five tasks while Redis is killed and comes back 4 to 30 s later, with what "
         "it had written or empty, or is wiped while it runs, at a random instant: every goal completes, nothing is "
-        "lost, and nothing is done or bought twice but what a kill cut off. Four workers share goals of seven to nine "
-        "tasks of one second each while one of them is killed every two seconds and another hired: every task is "
-        "approved exactly once. A worker that slept for longer than its lease brings its result: it is refused, "
-        "booked, and in the journal.",
+        "lost, and nothing is done or bought twice but what a kill cut off. Four workers share equally urgent goals of "
+        "four to six tasks of one second each while one of them is killed every two seconds and another hired: every "
+        "task is approved exactly once. A worker that slept for longer than its lease brings its result: it is "
+        "refused, booked, and in the journal.",
         figures=(
             *(Figure(f"Redis {loss.value}", str(sum(each.loss is loss for each in survived))) for loss in Loss),
             Figure("from Redis' return to the next claim, p50, p95, longest", _spread(idle_s)),
