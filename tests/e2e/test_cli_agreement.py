@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from marketeer.adapters.sqlite.migrate import MIGRATIONS
+from marketeer.testing.doomed import Point
 from tests.e2e.conftest import Inside
+from tests.e2e.harness import Ledger, environment
 
+START = ("start", "Tell everybody of the free trial", "--pipeline", "Offer", "--rehearse")
+SEED = int(os.environ.get("MARKETEER_TEST_SEED", "20261123"))
+# Commits behind those of the migrations: from the second task on, until just before the end.
+ON_ITS_WAY = (6, 13)
 PIPELINE = """pipelines:
   - name: Offer
     category: content
@@ -42,7 +55,7 @@ def promise(team: Path, skill: str, field: str) -> None:
 
 def start(inside: Inside) -> tuple[dict[str, list[str]], str]:
     """The tasks' ids by skill, and the report."""
-    done = inside("start", "Tell everybody of the free trial", "--pipeline", "Offer", "--rehearse", "--json")
+    done = inside(*START, "--json")
     assert done.code == 0, done.err
     tasks: dict[str, list[str]] = {}
     for task in (task for phase in done.document["phases"] for task in phase["tasks"]):
@@ -69,5 +82,25 @@ def test_the_later_output_is_done_over_once_and_what_is_left_is_in_the_report(in
     assert f"{first} was replaced by {second}, so that the outputs agree: the free trial" in report
     left = report.partition("## Contradictions")[2].partition("\n## ")[0]
     assert all(words in left for words in (f"{second} says 30 days", f"{tasks['offer-page'][0]} says 14 days"))
+    assert f"by {second}" in inside("show", first).out
+    assert f"{first}, so that the outputs agree: the free trial" in inside("show", second).out
     told = inside("journal", "--json").document["entries"]
     assert [entry["task_id"] for entry in told if entry["what"] == "contradiction_found"] == [first]
+
+
+def test_killed_anywhere_on_its_way_it_comes_to_the_same(inside: Inside, team: Path) -> None:
+    promise(team, "offer-mail", PROMISE.replace("14-day", "30-day"))
+    random = Random(SEED)  # noqa: S311 - repeatable by its seed
+    point, number = random.choice((Point.BEFORE_COMMIT, Point.AFTER_COMMIT)), random.randint(*ON_ITS_WAY)
+    at = str(len(list(MIGRATIONS.glob("*.sql"))) + number)
+    died = subprocess.run(
+        [sys.executable, "-m", "marketeer.testing.doomed", point, at, *START], cwd=inside.folder, check=False,
+        env=environment(), capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert died.returncode == -signal.SIGKILL, (SEED, point, at)
+    assert inside("resume").code == 0
+    found = Ledger(inside.folder / "workspace")
+    (goal,) = found.goals
+    assert (goal["status"], goal["pass_number"], len(found.tasks), len(found.reservations)) == ("completed", 2, 3, 0)
+    assert sum(entry["what"] == "contradiction_found" for entry in found.journal) == 1
+    assert max(Counter(call["work_item_id"] for call in found.settled).values()) == 1

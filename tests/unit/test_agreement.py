@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from marketeer.domain.agreement import TO_AGREE, compared_tasks, to_do_over
+from marketeer.domain.agreement import compared_tasks, to_do_over
+from marketeer.domain.contradiction import TO_AGREE
 from marketeer.domain.goal import GoalStatus
 from marketeer.domain.outcome import Disagreed
 from marketeer.domain.skill import FOUNDATION_SKILL

@@ -104,6 +104,7 @@ _TASK_WORDS: Mapping[str, Callable[[JournalEntry, Task | None], str | None]] = {
     "task_failed": _failed,
     "task_cancelled": _cancelled,
     "task_superseded": lambda entry, _: f"will be done over by {entry.data.get('superseded_by')}",
+    "contradiction_found": lambda entry, _: f"contradicts what was there before{_why(entry.why)}",
     "task_warned": lambda entry, _: f"note{_why(entry.why)}",
     "review_limited": lambda entry, _: f"note{_why(entry.why)}",
     "work_retried": lambda entry, _: f"tried again{_why(entry.why)}",

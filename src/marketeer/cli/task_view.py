@@ -7,6 +7,7 @@ from pathlib import Path
 
 from marketeer.cli import text
 from marketeer.cli.common import Call
+from marketeer.domain.contradiction import TO_AGREE
 from marketeer.domain.ledger import Spend
 from marketeer.domain.review import Finding, Review
 from marketeer.domain.task import Task
@@ -30,6 +31,11 @@ def _head(call: Call, task: Task, spend: Spend, *, rehearsal: bool) -> Iterator[
         yield "Verdict", task.verdict
     if task.reason:
         yield "Why", text.one_line(task.reason)
+    if task.superseded_by:
+        yield "Done over", f"by {task.superseded_by}"
+    if task.supersedes:
+        why = f", {task.why}" if task.why.startswith(TO_AGREE) else ""
+        yield "Does over", f"{task.supersedes}{why}"
     yield "Revisions", str(task.revision)
     if task.score is not None:
         yield "Score", f"{task.score:.1f} of 10, the mean over its versions"

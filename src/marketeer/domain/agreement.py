@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from marketeer.domain.contradiction import Contradiction
+from marketeer.domain.contradiction import TO_AGREE, Contradiction
 from marketeer.domain.decisions import rewire, supersede
 from marketeer.domain.draft import Draft
 from marketeer.domain.outcome import Disagreed, DoneOver
 from marketeer.domain.skill import FOUNDATION_SKILL
 from marketeer.domain.steps import held
 from marketeer.domain.task import MAX_PASSES, Task, TaskStatus
-
-# How the reason of a task begins that was made for this: none is made twice.
-TO_AGREE = "so that the outputs agree: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,9 +49,13 @@ _SAYS = re.compile(
     rf"|,\s(?:[\w-]+\s){{0,3}}(?i:{_ROLES})\b"
 )
 _SPLIT = re.compile(r",?\s(?:and|or)\s(?!the\s)|,\s")
-# Whatever runs at all runs on these.
-_PLATFORMS = "android ios iphone ipad mac macos windows linux chrome safari firefox edge"
-_EVERYWHERE = frozenset(_PLATFORMS.split())
+# Where everybody is, what everything runs on, and what the days are called: they vouch for nothing.
+_EVERYWHERE = re.compile(
+    r"android|ios|iphone|ipad|mac|macos|windows|linux|chrome|safari|firefox|edge|wi-fi|bluetooth|linkedin|facebook|instagram"
+    r"|youtube|tiktok|reddit|pinterest|whatsapp|google|english|spanish|french|german"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|march|april|may|june|july|august|september|october"
+    r"|november|december"
+)
 # Behind a name, a noun in small letters makes an adjective of it: `used by Canadian roofers`.
 _NOUN = re.compile(r"\s(?!(?:and|or|to|for|in|on|at|with|since|from|by|as|are|was|but|so|who|that|if)\b)[a-z]")
 _WORD = re.compile(r"[^\W\d_][\w&'-]*")
@@ -109,7 +113,7 @@ class _Run:
     def _listed(self, unit: Unit, names: str) -> Iterator[Finding]:
         for name in filter(None, _SPLIT.split(names)):
             bare = name.strip(" .,'").removesuffix("'s")
-            if len(bare) < 3 or bare.casefold() in _EVERYWHERE:
+            if len(bare) < 3 or _EVERYWHERE.fullmatch(bare.casefold()):
                 continue
             source = self._holder(bare)
             if source is None and self._is_common(bare):

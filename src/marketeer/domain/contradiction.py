@@ -8,6 +8,8 @@ from enum import StrEnum
 
 CONTEXT = "the product context"
 GOAL = "the goal"
+# How the reason of a task begins that was made because of one: none is made twice.
+TO_AGREE = "so that the outputs agree: "
 
 
 class Topic(StrEnum):

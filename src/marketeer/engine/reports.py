@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from marketeer.domain.agreement import TO_AGREE, Compared
+from marketeer.domain.agreement import Compared
+from marketeer.domain.contradiction import TO_AGREE
 from marketeer.domain.document import goal_path
 from marketeer.domain.forecast import PlanForecast, TimeRange, grade
 from marketeer.domain.goal import Goal
