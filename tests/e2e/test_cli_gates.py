@@ -77,20 +77,17 @@ def test_an_answer_can_be_for_one_task_and_the_question_waits_for_the_rest(desk:
     assert states(desk) == {"cold-email": "approved", "ab-test-setup": "cancelled", "analytics-tracking": "cancelled"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("approve", "last", "--only", "copywriting"), "no unfinished task 'copywriting'"),
-        (("approve", "nothing", "--only", "cold-email"), "no goal and no open question 'nothing'"),
-        (("approve", "last", "--only", "cold-email", "--edited"), "give one of them"),
-        (("approve", "QUESTION", "--edited"), "asks about no output"),
-    ],
-)
-def test_wrong_answers_are_one_line_with_the_remedy(desk: Inside, arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_answers_are_one_line_with_the_remedy_and_change_nothing(desk: Inside) -> None:
     desk(*OUTREACH)
     asked = str(question(desk)["approval_id"])
-    refused = desk(*(asked if word == "QUESTION" else word for word in arguments))
-    assert (refused.code, said in refused.complaint) == (2, True), refused.err
+    for arguments, said in (
+        (("last", "--only", "copywriting"), "no unfinished task 'copywriting'"),
+        (("nothing", "--only", "cold-email"), "no goal and no open question 'nothing'"),
+        (("last", "--only", "cold-email", "--edited"), "give one of them"),
+        ((asked, "--edited"), "asks about no output"),
+    ):
+        refused = desk("approve", *arguments)
+        assert (refused.code, said in refused.complaint) == (2, True), refused.err
     assert question(desk)["released"] == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from marketeer.domain.approval import BY_POLICY, DECIDED, HOLDING_SOME, Approval, ApprovalKind, ApprovalStatus, Decision
+from marketeer.domain.approval import BY_POLICY, DECIDED, HOLDING_SOME, Approval, ApprovalKind, Decision
 from marketeer.domain.draft import Draft
 from marketeer.domain.errors import UsageError
 from marketeer.domain.follow_up import REJECTED, abandon, held_tasks, requeue, superseding, was_skipped
@@ -186,7 +186,11 @@ def approve_plan(draft: Draft, approved: PlanApproved) -> None:
         msg = f"no plan of goal {draft.goal.goal_id!r} waits for you: see `marketeer plan show {draft.goal.token}`"
         raise UsageError(msg)
     for approval in asked:
-        draft.answer(approval, ApprovalStatus.APPROVED, by=approved.by, note=approved.note)
+        _answer(
+            draft,
+            approval,
+            Decided(approval_id=approval.approval_id, decision=Decision.APPROVE, by=approved.by, note=approved.note),
+        )
     adopt(draft, approved.plan, approved.forecast)
 
 

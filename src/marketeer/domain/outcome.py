@@ -303,4 +303,4 @@ Occurrence = (
 Outcome = Planned | Executed | Reviewed | BarrierReviewed | Reported | Disagreed | Failed | OverBudget | HandedBack
 
 # What may open a question to a human, or put one again.
-MAY_ASK = (Planned, Executed, Reviewed, Failed, OverBudget, Disagreed, RedoAsked, QuestionsLooked)
+MAY_ASK = (Planned, PlanApproved, Executed, Reviewed, Failed, OverBudget, Disagreed, RedoAsked, QuestionsLooked)
