@@ -8,11 +8,13 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from marketeer.domain.budget import month_key
 from marketeer.domain.contradiction import TO_AGREE
 from marketeer.domain.errors import ApiUnavailable
 from marketeer.domain.goal import Goal, GoalStatus
@@ -237,6 +239,22 @@ async def test_what_a_human_has_edited_is_left_as_it_is_and_reported(tmp_path: P
         goal = await again(office, goal)
         assert goal.status is GoalStatus.COMPLETED
         assert len(await tasks_of(office, goal, LATER)) == 1
+        assert "## Contradictions" in read(office, goal.report_path)
+
+
+async def test_a_month_without_money_reports_them_instead_of_having_the_goal_wait(tmp_path: Path) -> None:
+    clerk = a_clerk(MONTH)
+    clerk.hold("analytics-tracking")
+    async with an_office(tmp_path, clerk) as office:
+        goal = await submit(office, FAN)
+        async with at_work(office, goal):
+            await clerk.busy_with("analytics-tracking")
+            await approved(office, goal, LATER)
+            now = office.clock.now()
+            await office.store.set_month_cap(month_key(now), Decimal("0.01"), who="mira", now=now)
+            clerk.let_go("analytics-tracking")
+        goal = await office.store.goal(goal.goal_id)
+        assert (goal.status, len(await tasks_of(office, goal, LATER))) == (GoalStatus.COMPLETED, 1)
         assert "## Contradictions" in read(office, goal.report_path)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from marketeer.domain.agreement import Compared, compared_tasks, to_do_over
 from marketeer.domain.contradiction import CONTEXT, GOAL, Comparison, Contradiction, Output
 from marketeer.domain.document import Author, Document
-from marketeer.domain.errors import ApiUnavailable
+from marketeer.domain.errors import ApiUnavailable, BudgetExceeded
 from marketeer.domain.goal import Goal
 from marketeer.domain.second_look import shown_contradictions
 from marketeer.domain.task import Task
+from marketeer.domain.usage import Tier
 from marketeer.domain.work import WorkItem, WorkKind
 from marketeer.engine.agreement_form import question
 from marketeer.engine.ledger import Ledger
@@ -41,6 +42,7 @@ class Agreement:
     ) -> None:
         self._store = store
         self._library = library
+        self._ledger = ledger
         self._examiner = examiner
         self._team = team
         self._asks = asks
@@ -65,7 +67,17 @@ class Agreement:
             added, by = await self._asked(item, goal, texts | {t.task_id: d.content for t, d in made}, found)
             found = (*found, *added)
             over = to_do_over(found, tasks, edited=edited)
+        if over and not await self._may_spend(goal):
+            over = ()
         return Compared(found=found, over=over, by=by if len(made) > 1 else None)
+
+    async def _may_spend(self, goal: Goal) -> bool:
+        """Whether the month leaves money for work like this. Else a goal that is done would wait for the next one."""
+        try:
+            await self._ledger.tier(Tier.SONNET, goal)
+        except BudgetExceeded:
+            return False
+        return True
 
     async def _made(self, tasks: Sequence[Task]) -> list[tuple[Task, Document]]:
         made = []
