@@ -10,7 +10,6 @@ from functools import lru_cache
 
 from marketeer.domain.changing import changed
 from marketeer.domain.document import Author, Document, DocumentKind, output_path, variant_path
-from marketeer.domain.errors import CutShort, EmptyOutput, ModelRefused, Truncated
 from marketeer.domain.forecast import LEAST_HISTORY, LONGEST_HISTORY
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import Call
@@ -21,6 +20,7 @@ from marketeer.domain.skill import FOUNDATION_SKILL, Skill
 from marketeer.domain.task import Task
 from marketeer.domain.usage import ModelSpec, Tier, Usage, one_up
 from marketeer.domain.work import WorkItem
+from marketeer.engine.answer_ends import TRUNCATED_REASONS, check_answer, check_paid_for, cut_error, filled, limits_of
 from marketeer.engine.inputs import Inputs
 from marketeer.engine.ledger import Bought, Ledger
 from marketeer.engine.library import Library
@@ -29,10 +29,6 @@ from marketeer.engine.prompts import PromptParts, fit, references_of
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Material, ModelRequest, ModelResponse, Store, Team
 
-TRUNCATED_REASONS = frozenset({"max_tokens", "model_context_window_exceeded"})
-LARGER_LIMIT = 2
-# Of its limit. Below that an answer was not cut for want of room.
-NEARLY_FULL = 0.9
 EARLIER_RUNS = 3
 # Writing a prompt to the cache costs a quarter more, reading it saves nineteen twentieths of it.
 CALLS_THAT_PAY = 1.27
@@ -141,11 +137,11 @@ class Executor:
         gathered = changed(gathered, parts=timed, variant=variant)
         # What was paid for before a crash is not asked for again; a cut answer is, but with more room.
         earlier = await self._store.calls(goal.goal_id, work_item_id=item.work_item_id) if item.claim > 1 else ()
-        _check_paid_for(earlier)
-        limits = _limits(skill, model)
+        check_paid_for(earlier)
+        limits = limits_of(skill, model)
         known = [call for call in earlier if not call.estimated]
         calls: list[Call] = []
-        for limit in (room for room in limits if not any(_filled(call, room) for call in known)):
+        for limit in (room for room in limits if not any(filled(call, room) for call in known)):
             attempt = len(earlier) + len(calls) + 1
             bought, warnings = await self._call(item, goal, task, gathered, model, tier, limit, attempt)
             calls.append(bought.call)
@@ -153,8 +149,8 @@ class Executor:
                 break
             log.warning("answer_truncated", limit=limit, stop_reason=bought.response.stop_reason)
         else:
-            raise _cut(calls, limits[-1])
-        _check_answer(bought.response.text, bought.response.stop_reason)
+            raise cut_error(calls, limits[-1])
+        check_answer(bought.response.text, bought.response.stop_reason)
         document = bought.documents[0]
         return Result(
             task_id=task.task_id,
@@ -390,40 +386,3 @@ def _executed(item: WorkItem, path: str, version: int, warnings: tuple[str, ...]
 def _without(texts: Mapping[str, str], context: Document | None) -> dict[str, str]:
     """The product context stands in the system prompt already."""
     return {path: text for path, text in texts.items() if context is None or path != context.path}
-
-
-def _limits(skill: Skill, model: ModelSpec) -> tuple[int, ...]:
-    first = min(skill.info.max_output_tokens, model.max_output_tokens)
-    second = min(first * LARGER_LIMIT, model.max_output_tokens)
-    return (first, second) if second > first else (first,)
-
-
-def _check_paid_for(calls: Sequence[Call]) -> None:
-    """What the model has declined once is not asked for again; an empty answer is."""
-    for call in calls:
-        if call.stop_reason == "refusal":
-            _check_answer("", call.stop_reason)
-
-
-def _filled(call: Call, limit: int) -> bool:
-    """Whether the answer was cut because this limit left it no room, as far as anybody knows."""
-    if call.stop_reason == "max_tokens" and not call.estimated:
-        return call.usage.output_tokens >= limit * NEARLY_FULL
-    return call.stop_reason in TRUNCATED_REASONS
-
-
-def _cut(calls: Sequence[Call], limit: int) -> Truncated | CutShort:
-    """What to say of an answer that was cut at its largest limit. No calls: an earlier process has seen it."""
-    if not calls or _filled(calls[-1], limit):
-        return Truncated(f"the answer did not fit into {limit} output tokens: ask for less in one task")
-    had = calls[-1].usage.output_tokens
-    return CutShort(f"the answer broke off after {had} of {limit} output tokens, twice in a row")
-
-
-def _check_answer(text: str, stop_reason: str | None) -> None:
-    if stop_reason == "refusal":
-        msg = "the model declined to answer: change the goal's words or the input and redo the task"
-        raise ModelRefused(msg)
-    if not text.strip():
-        msg = f"the model answered with no text (stop reason {stop_reason!r})"
-        raise EmptyOutput(msg)
