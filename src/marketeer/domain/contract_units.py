@@ -22,6 +22,9 @@ _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
 _LABEL = re.compile(
     r"^\s*(?:[-*+]\s+|\d{1,3}[.)]\s+)?(?:\*\*|__)(?P<label>[^*\n]{1,120}?)(?::\s*(?:\*\*|__)|(?:\*\*|__)\s*:)"
 )
+# What a fence, and an item or a label that is no number, begin with.
+_FENCE_MARKS = ("`", "~")
+_LEADING = "-*+_"
 _RULE_ROW = re.compile(r"^\|?[\s:|-]+\|[\s:|-]*$")
 _CELL = re.compile(r"(?<!\\)\|")
 
@@ -77,19 +80,21 @@ class _Reader:
         if self.fence:
             yield from self._inside(line)
             return
-        fence = _FENCE.match(line)
-        heading = _HEADING.match(line)
-        if fence or heading or not line.strip():
+        bare = line.lstrip()
+        # Most lines begin with a letter, so most expressions need not be tried.
+        fence = _FENCE.match(line) if bare[:1] in _FENCE_MARKS else None
+        heading = _HEADING.match(line) if line[:1] == "#" else None
+        if fence or heading or not bare:
             yield from self._close()
             self.header = ()
         if fence:
             self.fence, self.info = fence["fence"], fence["info"].casefold()
         elif heading:
             self._heading(heading)
-        elif line.lstrip().startswith("|"):
-            yield from self._row(line.strip())
-        elif line.strip():
-            yield from self._text(line)
+        elif bare[:1] == "|":
+            yield from self._row(bare.rstrip())
+        elif bare:
+            yield from self._text(line, bare[0])
 
     def _inside(self, line: str) -> Iterator[Unit]:
         bare = line.strip()
@@ -116,8 +121,8 @@ class _Reader:
             return
         yield self._unit(Form.ROW, " | ".join(cells), header=self.header, cells=cells)
 
-    def _text(self, line: str) -> Iterator[Unit]:
-        if _ITEM.match(line) or _LABEL.match(line):
+    def _text(self, line: str, first: str) -> Iterator[Unit]:
+        if (first in _LEADING or first.isdigit()) and (_ITEM.match(line) or _LABEL.match(line)):
             yield from self._close()
         self.lines.append(line)
 
