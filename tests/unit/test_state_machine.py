@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from marketeer.domain.approval import OnExpiry
+from marketeer.domain.gates import GateKind, Gates, Policy, Stops
 from marketeer.domain.goal import GoalStatus
 from marketeer.domain.plan import Plan
 from tests.support.builders import a_goal
@@ -18,8 +21,24 @@ from tests.support.player import Player
 STEPS = 80
 
 
+def impatient(seed: int) -> Gates:
+    """By which every question expires before long, each kind in its own way."""
+    ends = [OnExpiry.WAIT, OnExpiry.REJECT, OnExpiry.APPROVE]
+    stops = [Stops.ALWAYS, Stops.NEVER]
+    return Gates(
+        policies={
+            kind: Policy(
+                stops=stops[(seed + number) % 2],
+                expires_after=timedelta(hours=20),
+                on_expiry=ends[(seed + number) % 3],
+            )
+            for number, kind in enumerate(GateKind)
+        }
+    )
+
+
 def played(plan: Plan, seed: int, steps: int) -> tuple[Play, Player]:
-    play = Play(plan, goal=a_goal(), external=(FOUNDATION,))
+    play = Play(plan, goal=a_goal(), external=(FOUNDATION,), gates=impatient(seed) if seed % 2 else None)
     player = Player(play, Random(seed))  # noqa: S311 - a game, repeatable by its seed
     play.make_plan()
     check_all(play)
