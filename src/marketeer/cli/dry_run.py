@@ -43,7 +43,8 @@ async def _forecast(call: Call, goal: Goal, plan: Plan, team: Team) -> PlanForec
     if FileWorkspace(call.settings.workspace_dir).exists:
         async with open_reader(call.settings) as reader:
             history = await history_of(reader.store, plan)
-    return forecast_of(goal, plan, team, context=known, history=history, parallel=call.settings.max_parallel_agents)
+    parallel, depth = call.settings.max_parallel_agents, call.settings.marketeer_review
+    return forecast_of(goal, plan, team, context=known, history=history, parallel=parallel, depth=depth)
 
 
 def plan_document(goal: Goal, plan: Plan, forecast: PlanForecast) -> dict[str, Any]:

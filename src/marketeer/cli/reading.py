@@ -124,7 +124,9 @@ def _status_row(goal: dict[str, Any]) -> tuple[str, ...]:
 
 
 def show(goal: ShownArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
-    """Show one goal: plan, tasks, reviews, cost and journal; or one task: each verdict on it and what it rests on."""
+    """Show one goal: plan, tasks, reviews, cost and journal.
+
+    Of a task, by its id: each verdict on it, with the scores, reasons, quotations and findings it rests on."""
     return run(_show(called(workspace, as_json=as_json), goal))
 
 

@@ -107,7 +107,7 @@ class MonthBill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCost:
-    """What one approved task has come to, over all its calls."""
+    """What one approved task has come to, over all its calls; `calls` leaves out those of its reviews."""
 
     cost_usd: Decimal
     latency_s: float

@@ -15,6 +15,7 @@ from marketeer.domain.outcome import BarrierReviewed, Disagreed, ItemRef, Planne
 from marketeer.domain.plan import Plan
 from marketeer.domain.plan_draft import draft_of
 from marketeer.domain.plan_page import PROPOSAL, render_draft
+from marketeer.domain.rubric import ReviewDepth
 from marketeer.domain.skill import DIRECTOR
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.work import Scope, WorkItem, WorkKind
@@ -48,6 +49,7 @@ class Director:
         reports: Reports,
         clock: Clock,
         parallel: int,
+        depth: ReviewDepth | None,
         readings: Readings,
         agreement: Agreement,
     ) -> None:
@@ -62,6 +64,7 @@ class Director:
         self._reports = reports
         self._clock = clock
         self._parallel = parallel
+        self._depth = depth
 
     async def make_plan(self, goal: Goal) -> Plan:
         """The plan by the rules: the same goal and workspace give the same plan. Raises UsageError for an unknown
@@ -109,6 +112,7 @@ class Director:
             context=context.content if context else None,
             history=await history_of(self._store, plan),
             parallel=self._parallel,
+            depth=self._depth,
         )
 
     async def _let_older_plans_be_made(self, item: WorkItem) -> None:

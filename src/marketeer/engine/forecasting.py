@@ -8,6 +8,7 @@ from marketeer.domain.best_of import variants_of
 from marketeer.domain.by_identity import by_identity
 from marketeer.domain.contract_template import render_template
 from marketeer.domain.forecast import (
+    LEAST_HISTORY,
     LONGEST_HISTORY,
     TOKENS_A_WORD,
     PlanForecast,
@@ -20,9 +21,11 @@ from marketeer.domain.forecast import (
 from marketeer.domain.goal import Goal
 from marketeer.domain.ledger import TaskCost
 from marketeer.domain.plan import Plan
+from marketeer.domain.rubric import ReviewDepth
 from marketeer.domain.skill import Skill
 from marketeer.domain.task import Task
 from marketeer.domain.usage import Tier, token_estimate
+from marketeer.engine.review_depth import MAX_OUTPUT_TOKENS, TIERS
 from marketeer.ports import Store, Team
 
 # What the first task is expected to write when there is no product context yet.
@@ -32,6 +35,8 @@ CONTEXT_WORDS = 1_200
 FACTS_TOKENS = 2_500
 READING_WORDS = 300
 READING_TOKENS = 1_500
+# Of a review: five dimensions with their reasons, and some requests.
+REVIEW_WORDS = 600
 
 History = Mapping[str, Sequence[TaskCost]]
 
@@ -43,9 +48,17 @@ async def history_of(store: Store, plan: Plan) -> History:
 
 
 def forecast_of(
-    goal: Goal, plan: Plan, team: Team, *, context: str | None, history: History, parallel: int
+    goal: Goal,
+    plan: Plan,
+    team: Team,
+    *,
+    context: str | None,
+    history: History,
+    parallel: int,
+    depth: ReviewDepth | None = None,
 ) -> PlanForecast:
-    """`context` is the product context, None when the plan begins by writing one."""
+    """`context` is the product context, None when the plan begins by writing one; `depth` that of all reviews, None
+    where each skill says its own."""
     known = token_estimate(context) if context is not None else round(CONTEXT_WORDS * TOKENS_A_WORD)
     shared = token_estimate(team.house_rules()) + known
     if plan.reading is not None:
@@ -58,7 +71,11 @@ def forecast_of(
         asked = token_estimate(goal.description + task.brief)
         read_tokens = shared + round(upstream) + asked
         count = variants_of(goal.best_of, task.skill, task.best_of)
-        by_task[task.task_id] = _of_task(task, team, read_tokens, history.get(task.skill, ()), count=count)
+        known_costs = history.get(task.skill, ())
+        found = _of_task(task, team, read_tokens, known_costs, count=count)
+        if len(known_costs) < LEAST_HISTORY:
+            found = _with_review(found, team.skill(task.skill), team, read_tokens, depth)
+        by_task[task.task_id] = found
     return plan_forecast(plan.tasks, plan.phases, by_task, parallel=parallel)
 
 
@@ -77,6 +94,25 @@ def _of_reading(team: Team) -> PlanForecast:
 def _own_tokens(skill: Skill) -> int:
     own = (skill.body, *(reference.text for reference in skill.references), render_template(skill.contract))
     return sum(map(token_estimate, own))
+
+
+def _with_review(
+    found: TaskForecast, skill: Skill, team: Team, read_tokens: int, depth: ReviewDepth | None
+) -> TaskForecast:
+    """A skill's history has its reviews in it; sizes alone have not."""
+    tier = TIERS.get(depth or skill.info.review_depth)
+    if tier is None or not skill.rubric:
+        return found
+    written = round((skill.contract.min_words + skill.contract.max_words) / 2 * TOKENS_A_WORD)
+    taught = _own_tokens(skill) if tier is Tier.OPUS else 0
+    size = TaskSize(
+        input_tokens=read_tokens + written + taught,
+        min_words=REVIEW_WORDS // 2,
+        max_words=REVIEW_WORDS,
+        max_output_tokens=MAX_OUTPUT_TOKENS,
+    )
+    review = task_forecast(size, team.model(tier), tier, ())
+    return TaskForecast(cost=found.cost + review.cost, time=found.time + review.time)
 
 
 def _of_task(task: Task, team: Team, read_tokens: int, history: Sequence[TaskCost], *, count: int) -> TaskForecast:

@@ -23,11 +23,11 @@ from marketeer.domain.review import Finding, Review, Verdict, verdict_of
 from marketeer.domain.rubric import ReviewDepth
 from marketeer.domain.skill import FOUNDATION_SKILL, Skill
 from marketeer.domain.task import Task
-from marketeer.domain.usage import Tier
 from marketeer.domain.work import WorkItem
 from marketeer.engine.inputs import Inputs
 from marketeer.engine.ledger import Ledger
 from marketeer.engine.library import Library
+from marketeer.engine.review_depth import MAX_CALLS, MAX_OUTPUT_TOKENS, TIERS
 from marketeer.engine.review_form import ReviewForm
 from marketeer.engine.review_page import render_review
 from marketeer.engine.review_prompt import ReviewParts, fit_review, review_message, review_system
@@ -35,11 +35,7 @@ from marketeer.engine.structured import Question, Structured, Unusable
 from marketeer.logs import get_logger
 from marketeer.ports import Clock, Examiner, Store, Team
 
-MAX_OUTPUT_TOKENS = 4_000
 TIMEOUT_S = 240.0
-TIERS = {ReviewDepth.STANDARD: Tier.SONNET, ReviewDepth.DEEP: Tier.OPUS}
-# An output costs one call at standard depth; in depth an answer that cannot be used is asked for once more.
-MAX_CALLS = {ReviewDepth.STANDARD: 1, ReviewDepth.DEEP: 2}
 # So many in a row, and no model is asked any more for this goal.
 MAX_UNUSABLE = 3
 # How often, and for how long, a review waits for an API that is not down but busy.

@@ -107,6 +107,7 @@ def new_session(office: Office, scope: Scope, *, patience_s: float | None = PATI
         reports=Reports(store, clock),
         clock=clock,
         parallel=settings.max_parallel_agents,
+        depth=settings.marketeer_review,
         readings=Readings(store=store, ledger=ledger, team=office.team, clock=clock, zone=zone_of(settings)),
         agreement=Agreement(
             store=store,

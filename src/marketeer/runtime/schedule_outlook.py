@@ -87,6 +87,7 @@ async def _costs(
             context=context,
             history=await history_of(store, plan),
             parallel=settings.max_parallel_agents,
+            depth=settings.marketeer_review,
         )
         costs[name] = forecast.cost.expected_usd
     return costs

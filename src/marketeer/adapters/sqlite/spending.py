@@ -87,13 +87,16 @@ def _without(total: Spend, parts: Iterable[Spend]) -> Spend:
 def skill_costs(connection: sqlite3.Connection, skill: str, limit: int) -> list[TaskCost]:
     """Of its newest approved real tasks, newest first."""
     rows = connection.execute(
-        "SELECT s.* FROM tasks t JOIN spend s ON s.scope = 'task' AND s.key = t.task_id"
+        "SELECT s.*, (SELECT count(*) FROM reviews r WHERE r.task_id = t.task_id AND r.model IS NOT NULL) AS judged"
+        " FROM tasks t JOIN spend s ON s.scope = 'task' AND s.key = t.task_id"
         " WHERE t.skill = ? AND t.rehearsal = 0 AND t.status = 'approved' AND t.superseded_by IS NULL"
         " AND s.calls > 0 ORDER BY t.finished_at DESC LIMIT ?",
         (skill, limit),
     )
     return [
-        TaskCost(cost_usd=dollars(row["settled_microusd"]), latency_s=row["latency_s"], calls=row["calls"])
+        TaskCost(
+            cost_usd=dollars(row["settled_microusd"]), latency_s=row["latency_s"], calls=row["calls"] - row["judged"]
+        )
         for row in rows
     ]
 
