@@ -41,7 +41,10 @@ WORTH_COMPACTING = 10
 # Every statement uses an index that begins with what it asks for: there is none of work items by goal, but their ids
 # begin with the goal's token. Tasks go last, as the documents are found through them.
 _GOAL_ROWS: tuple[tuple[str, str], ...] = (
-    ("documents", "task_id IN (SELECT task_id FROM tasks WHERE goal_id = :goal_id) AND kind IN ('output', 'review')"),
+    (
+        "documents",
+        "task_id IN (SELECT task_id FROM tasks WHERE goal_id = :goal_id) AND kind IN ('output', 'variant', 'review')",
+    ),
     ("documents", "path >= :folder AND path < :folder_end"),
     ("reviews", "goal_id = :goal_id"),
     ("work_items", "work_item_id >= :token AND work_item_id < :token_end AND goal_id = :goal_id"),
