@@ -18,6 +18,8 @@ Enterprise: custom. Annual billing saves two months.
 | OllieOps | $249 a month, 30-day trial |
 """
 OF_BREWERY = (
+    ("Growth: $99 a month.", "Hopsta Growth is $249 a month."),
+    ("Start your 14-day free trial.", "OllieOps gives a 30-day free trial."),
     ("Growth: $99 a month.", "Growth: $990 a year, two months free."),
     ("Growth: $99/month", "Growth costs $82.50 a month, billed annually."),
     ("Growth is $99 a month.", "Growth at $99 a month is $1,188 a year; on the annual plan $990."),

@@ -60,8 +60,9 @@ def test_no_task_is_done_over_twice_for_this() -> None:
     disagree(play, 2)
     play.finish(4)
     tasks = list(play.tasks.values())
-    assert to_do_over([contradiction(later=task_id(4))], tasks) == ()
-    assert [one.task_id for one in to_do_over([contradiction(later=task_id(3))], tasks)] == [task_id(3)]
+    assert to_do_over([contradiction(later=play.task(4).task_id)], tasks) == ()
+    others = to_do_over([contradiction(later=play.task(3).task_id)], tasks)
+    assert [one.task_id for one in others] == [play.task(3).task_id]
 
 
 def test_several_contradictions_of_one_output_make_one_task_and_are_all_told() -> None:

@@ -68,7 +68,7 @@ def test_whoever_and_whatever_nobody_on_file_has_named_is_found(text: str, name:
         "Unlike JobAnvil, clients need no login.",
         "Seen in Tradesman.",
         "According to Billing, 412 companies pay.",
-        "Get Paid For Every Extra: Works With Your Crew",
+        "Now Everything Works with Job Sheets",
         "Trusted by Canadian roofers. Connects to the job file. In Ohio it rains.",
         "Start at https://fieldnod.io/start, at https://www.example.com/try or at /pricing.",
         "Write to help@fieldnod.com. Hi {{first_name}}, see {{link}}.",
