@@ -59,7 +59,9 @@ _EVERYWHERE = re.compile(
 # Behind a name, a noun in small letters makes an adjective of it: `used by Canadian roofers`.
 _NOUN = re.compile(r"\s(?!(?:and|or|to|for|in|on|at|with|since|from|by|as|are|was|but|so|who|that|if)\b)[a-z]")
 _WORD = re.compile(r"[^\W\d_][\w&'-]*")
-_LITTLE = "a an and as at but by for from how in is it no not of on or our the to up us we what when who why you your"
+_LITTLE = (
+    "a an and as at but by for from how in is it no not of on or our the to up us we what when who why with you your"
+)
 _SMALL = frozenset(_LITTLE.split())
 _LINK = re.compile(
     r"(?<![\w@/.-])(?:https?://(?P<host>[\w.-]+)|(?:www\.)?(?P<bare>(?:[a-z0-9-]+\.)+(?:com|io|org|net|co|app|dev|ai|shop"
