@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from marketeer.adapters.examiner.beside import ExaminerBeside
 from marketeer.domain.document import CONTEXT_PATH, Author
+from marketeer.domain.examination import Exam, Examined
 from marketeer.domain.goal import GoalStatus
 from marketeer.runtime import Office
 from tests.integration.desk import (
@@ -62,6 +64,36 @@ async def test_an_output_edited_before_the_next_task_begins_is_what_that_task_re
         assert f"{source.output_path}@2" in document.made_from
         assert read(office, source.output_path).endswith(NOTE)
         await check_books(office, goal)
+
+
+async def test_an_output_is_judged_by_what_it_was_made_from_though_that_was_edited_in_mid_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exams: list[Exam] = []
+    examine = ExaminerBeside.examine
+
+    async def seen(self: ExaminerBeside, exam: Exam) -> Examined:
+        exams.append(exam)
+        return await examine(self, exam)
+
+    monkeypatch.setattr(ExaminerBeside, "examine", seen)
+    clerk = Clerk()
+    async with an_office(tmp_path, clerk) as office:
+        for skill in ("copy-editing", SKILL):
+            clerk.hold(skill)
+        goal = await submit(office, FAN)
+        async with at_work(office, goal):
+            for skill in ("copy-editing", SKILL):
+                await clerk.busy_with(skill)
+            source = await task_of(office, goal, "social-content")
+            made = await office.store.document(source.output_path or "", source.output_version)
+            assert made is not None
+            edit(office, source.output_path, made.content + NOTE)
+            for skill in ("copy-editing", SKILL):
+                clerk.let_go(skill)
+        judged = [exam.sources[made.path] for exam in exams if made.path in exam.sources]
+        assert judged == [made.content] * 2
+        assert read(office, source.output_path).endswith(NOTE)
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\t\n", b"caf\xe9 in latin-1", b"with a \0 inside"])
