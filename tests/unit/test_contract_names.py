@@ -51,6 +51,7 @@ def told(text: str, *, block: str = "copy", facts: Facts = FACTS) -> list[str]:
         ("Read on at https://fieldnod.com/start today.", "https://fieldnod.com/start"),
         ("See www.getnod.com.", "www.getnod.com"),
         ("Type fieldnod.app and go.", "fieldnod.app"),
+        ("Type nod.io and go.", "nod.io"),
     ],
 )
 @pytest.mark.parametrize("block", ["copy", "post", "email"])
@@ -70,7 +71,7 @@ def test_whoever_and_whatever_nobody_on_file_has_named_is_found(text: str, name:
         "According to Billing, 412 companies pay.",
         "Now Everything Works with Job Sheets",
         "Trusted by Canadian roofers. Connects to the job file. In Ohio it rains.",
-        "Start at https://fieldnod.io/start, at https://www.example.com/try or at /pricing.",
+        "Start at https://fieldnod.io/start, at app.fieldnod.io, at https://www.example.com/try or at /pricing.",
         "Write to help@fieldnod.com. Hi {{first_name}}, see {{link}}.",
         "Approve it.Then saw.",
     ],

@@ -68,6 +68,8 @@ _LINK = re.compile(
     r"|store|info|biz|tv|eu|uk|de|fr|es|nl|pl|ch|se|dk|ca|au|nz|br)))(?P<path>[:/?#][^\s)>\]\"'`|]*)?(?![\w@-]|\.\w)",
     re.I,
 )
+_NEAR = 200
+_MAILED = re.compile(r"@([\w-]+(?:\.[\w-]+)+)")
 _EXAMPLE = re.compile(r"(?:^|\.)(?:example(?:\.\w+)?|test|invalid|localhost)$", re.I)
 _MERGED = re.compile(r"\{\{[^{}\n]*\}\}|`[^`\n]*`")
 
@@ -95,10 +97,10 @@ class _Run:
         if "." not in text:
             return
         for match in _LINK.finditer(_MERGED.sub(" ", text)):
-            host = (match["host"] or match["bare"]).casefold().removeprefix("www.").rstrip(".")
+            host = _host(match)
             if _EXAMPLE.search(host) or "." not in host:
                 continue
-            source = next((name for name, known in self.facts.named() if host in _lowered(known)), None)
+            source = next((name for name, known in self.facts.named() if _is_of(host, _hosts(known))), None)
             if self._is_new(SourcedKind.LINK, match[0], source):
                 wanted = "only addresses that stand on file; for another page its path alone, such as /pricing"
                 yield _finding(unit, f"links to {shown(match[0])}, which is nowhere on file", wanted)
@@ -146,6 +148,23 @@ class _Run:
         return True
 
 
+def _host(match: re.Match[str]) -> str:
+    return (match["host"] or match["bare"]).casefold().removeprefix("www.").rstrip(".")
+
+
+@lru_cache(maxsize=64)
+def _hosts(text: str) -> frozenset[str]:
+    """The hosts of a text's links and mail addresses."""
+    return frozenset(
+        {_host(match) for match in _LINK.finditer(text)} | {host.casefold() for host in _MAILED.findall(text)}
+    )
+
+
+def _is_of(host: str, known: frozenset[str]) -> bool:
+    """Whether it is one of these, or a part of one: what is under somebody's name is theirs."""
+    return any(host == one or host.endswith(f".{one}") for one in known)
+
+
 @lru_cache(maxsize=64)
 def _lowered(text: str) -> str:
     return same(text).casefold()
@@ -163,7 +182,8 @@ def _is_adjective(line: str, match: re.Match[str]) -> bool:
 
 def _is_title(line: str, match: re.Match[str]) -> bool:
     """Capitals In Every Word say nothing of names. What counts is the rest of the sentence, but for its first word."""
-    around = line[: match.start("names")] + " " + line[match.end("names") :]
+    start, end = match.span("names")
+    around = f"{line[max(0, start - _NEAR) : start]} {line[end : end + _NEAR]}"
     words = [word for word in _WORD.findall(around) if word.casefold() not in _SMALL][1:]
     return bool(words) and sum(word[0].isupper() for word in words) >= 0.75 * len(words)
 
