@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.cli.app import COMMANDS, load_command
-from tests.e2e.conftest import GOAL, Cli
+from marketeer.domain.roll import WorkerEntry
+from tests.e2e.conftest import GOAL, Cli, Inside
 
 # The limits hold on a quiet machine; a test must not fail on a busy one.
 GENEROUS = 3
@@ -131,3 +134,31 @@ def test_a_rehearsal_makes_its_first_call_quickly(cli: Cli) -> None:
     with closing(sqlite3.connect(cli.folder / "workspace" / "marketeer.db")) as database:
         (first,) = database.execute("SELECT min(reserved_at) FROM calls").fetchone()
     assert datetime.fromisoformat(first).timestamp() - began < 0.9 * GENEROUS
+
+
+def test_workers_lists_who_works_here_and_who_has_gone_silent(inside: Inside) -> None:
+    async def enroll() -> None:
+        store, now = SqliteStore(inside.folder / "workspace" / "marketeer.db"), datetime.now(UTC)
+        await store.open()
+        for pid, silent_s in ((11, 0), (12, 300)):
+            seen_at = now - timedelta(seconds=silent_s)
+            await store.worker_seen(
+                WorkerEntry(
+                    owner=f"here:{pid}:x",
+                    host="here",
+                    pid=pid,
+                    parallel=pid,
+                    lease_s=10,
+                    started_at=now - timedelta(hours=1),
+                    seen_at=seen_at,
+                )
+            )
+        await store.close()
+
+    assert inside("init", "--example").code == 0
+    assert "Nobody works here" in inside("workers").out
+    asyncio.run(enroll())
+    lines = {line.split()[0]: line for line in inside("workers").out.splitlines()}
+    assert ("nothing" in lines["11"], "dead, or asleep" in lines["11"]) == (True, False)
+    assert "5 min" in lines["12"]
+    assert "dead, or asleep" in lines["12"]

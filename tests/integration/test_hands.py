@@ -14,8 +14,10 @@ from marketeer.adapters.bullmq_queue import BullmqQueue
 from marketeer.adapters.sqlite.doorbell import SqliteDoorbell
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.system_clock import SystemClock
+from marketeer.cli.common import Call
+from marketeer.cli.conditions import Weather
 from marketeer.domain.budget import BudgetLevel
-from marketeer.domain.condition import ConditionName
+from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.degradation import Disk, Level
 from marketeer.domain.goal import GoalStatus
 from marketeer.domain.pace import Pace, Wait
@@ -176,6 +178,30 @@ async def test_a_store_in_memory_has_a_name_too() -> None:
     store = SqliteStore(None)
     await store.open()
     assert await store.workspace_id() == await store.workspace_id()
+    await store.close()
+
+
+# -- what those who only look on are told ----------------------------------------------------------------------
+
+
+async def test_whoever_follows_is_told_once_why_nothing_moves_and_once_that_it_does_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    store, call = SqliteStore(None), Call(settings=settings_for(tmp_path), flag="", as_json=False)
+    await store.open()
+    weather = Weather(call, store, said.append)
+    await weather.look()
+    since = SystemClock().now()
+    for name in (ConditionName.QUEUE_DOWN, ConditionName.API_WEAK):
+        await store.begin_condition(Condition(name=name, since=since, who="a test", why="it is unplugged"))
+    await weather.look()
+    await weather.look()
+    assert len(said) == 1
+    assert "The queue is out of reach" in said[0]
+    assert "it is unplugged" in said[0]
+    await store.end_condition(ConditionName.QUEUE_DOWN, who="a test", now=since)
+    await weather.look()
+    await weather.look()
+    assert said[1:] == ["The queue is back."]
     await store.close()
 
 

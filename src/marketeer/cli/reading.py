@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -13,9 +14,10 @@ from marketeer.adapters.workspace import FileWorkspace
 from marketeer.cli import output, showing, task_view, text
 from marketeer.cli.choice_view import choices_of
 from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, find_goal, run
+from marketeer.cli.conditions import condition_line
 from marketeer.cli.summary import questions
 from marketeer.domain.approval import Approval, ApprovalStatus
-from marketeer.domain.condition import ConditionName
+from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.errors import UsageError
 from marketeer.domain.ledger import Spend
 from marketeer.domain.task import Task
@@ -74,7 +76,7 @@ def _status_lines(call: Call, content: dict[str, Any]) -> list[str]:
         rows = [(item["approval_id"], text.one_line(item["question"])) for item in content["approvals"]]
         lines += text.table(rows, indent="  ")
     for condition in content["conditions"]:
-        lines += ["", _condition_line(call, condition)]
+        lines += ["", condition_line(call, _condition(condition))]
     if content["worker"]:
         lines += ["", _worker_line(content["worker"])]
     spend = content["spend"]
@@ -83,23 +85,13 @@ def _status_lines(call: Call, content: dict[str, Any]) -> list[str]:
     return [*lines, "", f"Spent in {spend['month']}: {dollars(spend['settled_usd'])} of {budget}{reserved}"]
 
 
-def _condition_line(call: Call, condition: dict[str, Any]) -> str:
-    since, why = f"{condition['since'][:16].replace('T', ' ')} UTC", condition["why"]
-    match ConditionName(condition["name"]):
-        case ConditionName.PAUSED:
-            said = f": {text.one_line(why)}" if why else ""
-            who, go_on = condition["who"], call.command("unpause --all")
-            return f"EVERYTHING IS PAUSED since {since} by {who}{said}. To go on: {go_on}"
-        case ConditionName.API_DOWN:
-            return f"The model API does not answer since {since}; work waits for it ({text.one_line(why or '')})."
-        case ConditionName.API_ON_TRIAL:
-            return f"The model API answers again since {since}: one call goes ahead, and the rest follows its answer."
-        case ConditionName.API_WEAK:
-            return f"The model API answers rarely since {since} ({why}); only P0 and P1 goals go on."
-        case ConditionName.QUEUE_DOWN:
-            return f"The queue is out of reach since {since}; what is in hand goes on ({text.one_line(why or '')})."
-        case ConditionName.PART_DOWN:
-            return f"A part of the daemon fails since {since} and is begun anew ({text.one_line(why or '')})."
+def _condition(content: dict[str, Any]) -> Condition:
+    return Condition(
+        name=ConditionName(content["name"]),
+        since=datetime.fromisoformat(content["since"]),
+        who=content["who"],
+        why=content["why"],
+    )
 
 
 def _worker_line(worker: dict[str, Any]) -> str:

@@ -47,7 +47,7 @@ def start(
         typer.Option(metavar="USD", envvar="MARKETEER_BUDGET", help="The most this goal may cost, in US dollars."),
     ] = None,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Only store the goal and print its id; whoever works here does it.")
+        bool, typer.Option("--detach", help="Store the goal, print its id and end at once; whoever works here does it.")
     ] = False,
     daemon: Annotated[
         bool, typer.Option("--daemon", help="No goal: work on all goals, schedules and events until stopped.")
@@ -59,7 +59,7 @@ def start(
         ),
     ] = None,
     no_work: Annotated[
-        bool, typer.Option("--no-work", help="Leave the work to other processes, and follow what they do.")
+        bool, typer.Option("--no-work", help="Store the goal, leave its work to others, and stay to show what they do.")
     ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,

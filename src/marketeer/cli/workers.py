@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from marketeer.adapters.system_clock import SystemClock
 from marketeer.cli import output, text
 from marketeer.cli.common import JsonOption, WorkspaceOption, called, run
 from marketeer.domain.roll import WorkerEntry
@@ -13,7 +14,7 @@ from marketeer.domain.work import WorkItem
 from marketeer.runtime import Reader, open_reader
 from marketeer.settings import Settings
 
-HEADER = ("PROCESS", "HOST", "AT ONCE", "SINCE", "LAST SEEN", "HOLDS")
+HEADER = ("PROCESS", "AT ONCE", "SINCE", "LAST SEEN", "HOLDS")
 MOST_NAMED = 3
 
 
@@ -24,7 +25,7 @@ def workers(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> i
     if as_json:
         output.document({"workers": found})
         return 0
-    for line in _lines(found):
+    for line in _lines(found, SystemClock().now()):
         output.say(line)
     return 0
 
@@ -76,25 +77,29 @@ def _held(item: WorkItem) -> dict[str, Any]:
     return {"item": item.work_item_id, "goal_id": item.goal_id, "task_id": item.task_id, "since": since}
 
 
-def _lines(found: Sequence[dict[str, Any]]) -> list[str]:
+def _lines(found: Sequence[dict[str, Any]], now: datetime) -> list[str]:
     if not found:
         return ["Nobody works here now; `marketeer resume`, `marketeer worker` or `marketeer start --daemon` does."]
-    return text.table([HEADER, *(_row(each) for each in found)])
+    return text.table([HEADER, *(_row(each, now) for each in found)])
 
 
-def _row(each: dict[str, Any]) -> tuple[str, ...]:
-    names = [f"{held['item']} since {_time(held['since'])}" for held in each["holds"]]
+def _row(each: dict[str, Any], now: datetime) -> tuple[str, ...]:
+    names = [f"{_step(held)} for {_ago(held['since'], now)}" for held in each["holds"]]
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    seen = _time(each["seen_at"]) + ("" if each["alive"] else " (silent: dead, or asleep)")
+    seen = f"{_ago(each['seen_at'], now)} ago" if each["seen_at"] else "now"
     return (
         str(each["pid"]),
-        each["host"] or "this one",
         str(each["parallel"] or "-"),
-        _time(each["started_at"]),
-        seen,
+        f"{each['started_at'][:16].replace('T', ' ')} UTC" if each["started_at"] else "-",
+        seen if each["alive"] else f"{seen}: dead, or asleep",
         (", ".join(names[:MOST_NAMED]) + more) or "nothing",
     )
 
 
-def _time(iso: str | None) -> str:
-    return f"{iso[:19].replace('T', ' ')} UTC" if iso else "-"
+def _step(held: dict[str, Any]) -> str:
+    """The task that it is about; what is about the whole goal by its own id."""
+    return str(held["task_id"] or held["item"])
+
+
+def _ago(iso: str | None, now: datetime) -> str:
+    return text.span(max(0.0, (now - datetime.fromisoformat(iso)).total_seconds())) if iso else "?"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from marketeer.cli import output, text
 from marketeer.cli.common import Call, progress_line
+from marketeer.cli.conditions import Weather
 from marketeer.cli.outcome import at_rest
 from marketeer.cli.views import View, progress_view
 from marketeer.domain.errors import MarketeerError, WorkspaceBusy
@@ -101,13 +102,17 @@ async def carry_out(desk: Desk, goal_id: str, *, after: int) -> None:
 
 async def leave_to_others(desk: Desk, goal_id: str, *, after: int) -> None:
     """Put the goal's work on the queue and follow it as long as somebody works here."""
-    await desk.office.enqueue(goal_id)
-    if desk.office.workspace.worker() is None:
-        nobody = "nobody works here yet: the goal waits for"
-        output.note(f"marketeer: {nobody} `{desk.call.command('worker')}` or `{desk.call.command('resume')}`")
+    office, waits = desk.office, f"`{desk.call.command('worker')}` or `{desk.call.command('resume')}`"
+    await office.enqueue(goal_id)
+    if office.workspace.worker() is None:
+        output.note(f"marketeer: nobody works here yet: the goal waits for {waits}")
         return
-    with progress_view(desk.call, desk.office.store, desk.office.clock, goal_id, {}) as view:
+    if not (office.has_model or (await office.store.goal(goal_id)).rehearsal):
+        output.note("marketeer: no ANTHROPIC_API_KEY here: the goal waits for a worker that has one")
+    with progress_view(desk.call, office.store, office.clock, goal_id, {}) as view:
         await follow(desk, goal_id, view, after=after)
+    if not (desk.stopper.asked.is_set() or await _rests(desk, goal_id)):
+        output.note(f"marketeer: those who worked here have ended: the goal waits for {waits}")
 
 
 async def carry_out_all(desk: Desk, *, after: int) -> None:
@@ -164,8 +169,10 @@ async def follow(desk: Desk, goal_id: str, view: View, *, after: int) -> int:
 
 
 async def _follow(desk: Desk, goal_id: str, view: View, after: int) -> int:
+    weather = Weather(desk.call, desk.office.store, lambda line: output.note(f"marketeer: {line}"))
     while True:
         seen = desk.office.doorbell.rings
+        await weather.look()
         # Looked at first: what is committed before the end is then still shown.
         worked_on = covers(desk.office.workspace.worker() or {}, goal_id)
         over = desk.stopper.asked.is_set() or not worked_on or await _rests(desk, goal_id)
