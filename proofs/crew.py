@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +17,7 @@ from marketeer.domain.submission import Submission
 from marketeer.runtime import open_office
 from marketeer.settings import load_settings
 from marketeer.testing import RedisServer
-from tests.e2e.harness import command, environment, run, wait_until
+from tests.e2e.harness import command, environment, wait_until
 from tests.integration.desk import add_small_plans
 
 LIMIT_S = 240
@@ -50,10 +49,19 @@ class Crew:
 
     def hire(self, concurrency: int = 2) -> subprocess.Popen[str]:
         """A worker that stands on the roll when this returns."""
-        process = self.spawn("worker", "--concurrency", str(concurrency))
-        wait_until(lambda: process.pid in self._listed() or process.poll() is not None, seconds=LIMIT_S)
-        assert process.poll() is None, (self.folder / f"{process.pid}.log").read_text()
-        return process
+        (worker,) = self.hire_all(concurrency)
+        return worker
+
+    def hire_all(self, *concurrencies: int) -> list[subprocess.Popen[str]]:
+        """As many as there are numbers. They begin side by side: each needs a second of a processor for that."""
+        workers = [self.spawn("worker", "--concurrency", str(number)) for number in concurrencies]
+        for worker in workers:
+            self._await(worker)
+        return workers
+
+    def _await(self, worker: subprocess.Popen[str]) -> None:
+        wait_until(lambda: worker.pid in self._listed() or worker.poll() is not None, seconds=LIMIT_S)
+        assert worker.poll() is None, (self.folder / "output.log").read_text()
 
     def spawn(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         log = self.folder / "output.log"
@@ -64,16 +72,12 @@ class Crew:
         self.processes.append(process)
         return process
 
-    def submit(self, *asked: str) -> str:
-        """A goal for whoever works here; its id."""
-        done = run("start", *(asked or (GOAL,)), "--rehearse", "--detach", "--json", cwd=self.folder, env=self.env)
-        return str(json.loads(done.stdout)["goal_id"])
-
-    def submit_all(self, pipelines: Sequence[str]) -> None:
-        """A rehearsal of each for whoever works here, all in a moment and equally urgent."""
+    def submit_all(self, pipelines: Sequence[str | None]) -> None:
+        """A rehearsal of each for whoever works here, all in a moment and equally urgent; None: of a plan made for the
+        goal."""
         asyncio.run(self._submit_all(pipelines))
 
-    async def _submit_all(self, pipelines: Sequence[str]) -> None:
+    async def _submit_all(self, pipelines: Sequence[str | None]) -> None:
         async with open_office(load_settings(workspace_dir=self.workspace)) as office:
             for name in pipelines:
                 asked = Submission(description=GOAL, rehearsal=True, pipeline=name, priority=Priority.P1)

@@ -71,9 +71,8 @@ def outages(seed: int) -> Iterator[Outage]:
 def survive(outage: Outage, folder: Path) -> Survived:
     """Raises AssertionError when a goal does not complete, or anything is lost or done twice."""
     with a_crew(folder) as crew:
-        for _ in range(WORKERS):
-            crew.hire()
-        crew.submit()
+        crew.hire_all(*[2] * WORKERS)
+        crew.submit_all([None])
         time.sleep(outage.at_s)
         _lose(crew, outage)
         back = time.monotonic()
@@ -165,7 +164,7 @@ def sleep_through(folder: Path, *, lease_s: float) -> int:
     unless each is booked and in the journal, and nothing was done twice for it."""
     with a_crew(folder, latency_s=lease_s / 2, settings={"MARKETEER_LEASE_S": str(lease_s)}) as crew:
         sleeper = crew.hire()
-        crew.submit("--pipeline", "Solo")
+        crew.submit_all(["Solo"])
         wait_until(lambda: bool(crew.rows("SELECT 1 FROM reservations")), seconds=LIMIT_S)
         sleeper.send_signal(signal.SIGSTOP)
         held = crew.held_by(sleeper.pid)

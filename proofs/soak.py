@@ -297,7 +297,7 @@ def idle_share(folder: Path, seconds: float = IDLE_S) -> tuple[float, int]:
     try:
         _wait_for(lambda: "webhooks and goals" in log.read_text() or process.poll() is not None)
         assert process.poll() is None, log.read_text()
-        time.sleep(SETTLE_S if seconds == IDLE_S else 3.0)
+        time.sleep(min(SETTLE_S, seconds))
         before = _cpu_s(process.pid)
         time.sleep(seconds)
         used_s = _cpu_s(process.pid) - before

@@ -20,6 +20,7 @@ from tests.e2e.harness import SEED, environment, fake_claude, run, wait_until
 
 LEASE_S = "3"
 SOLO = ("--pipeline", "Solo")
+LOST = "SELECT 1 FROM conditions WHERE name = 'queue_down'"
 BUILT_IN = ("--pipeline", "Director Morning Review")
 
 pytestmark = pytest.mark.timeout(240)
@@ -48,9 +49,14 @@ async def test_daemons_side_by_side_answer_slots_and_webhooks_once_and_do_each_g
     assert daemons.proof(outcome).figures
 
 
-def test_start_works_beside_workers_and_they_are_listed_until_they_leave(tmp_path: Path) -> None:
+def test_workers_share_what_others_begin_until_they_leave(tmp_path: Path) -> None:
     with a_crew(tmp_path, latency_s=0.1) as crew:
-        first, second = crew.hire(), crew.hire(1)
+        alone = run("start", *SOLO, "--rehearse", "--no-work", cwd=tmp_path, env=crew.env)
+        assert alone.returncode == 4
+        assert "nobody works here yet" in alone.stderr
+        first, second = crew.hire_all(2, 1)
+        crew.wait_until_completed()
+
         done = run("start", *SOLO, "--rehearse", "--json", cwd=tmp_path, env=crew.env)
         assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "completed")
         listed = json.loads(run("workers", "--json", cwd=tmp_path, env=crew.env).stdout)["workers"]
@@ -58,6 +64,18 @@ def test_start_works_beside_workers_and_they_are_listed_until_they_leave(tmp_pat
             (first.pid, 2, True),
             (second.pid, 1, True),
         }
+
+        shown = run("start", *SOLO, "--rehearse", "--no-work", cwd=tmp_path, env=crew.env)
+        assert (shown.returncode, "approved" in shown.stdout) == (0, True)
+
+        # Who knows no Redis follows them, and cannot work beside them.
+        without = {name: value for name, value in crew.env.items() if name != "REDIS_URL"}
+        followed = run("start", *SOLO, "--rehearse", cwd=tmp_path, env=without)
+        assert (followed.returncode, "following it" in followed.stdout) == (0, True)
+        refused = run("resume", cwd=tmp_path, env=without)
+        assert refused.returncode == 2
+        assert any(str(pid) in refused.stderr for pid in (first.pid, second.pid))
+
         first.terminate()
         second.send_signal(signal.SIGINT)
         assert (first.wait(timeout=60), second.wait(timeout=60)) == (0, 0)
@@ -71,42 +89,24 @@ def test_health_is_limited_while_redis_is_away_and_knows_how_work_flows(tmp_path
 
     with a_crew(tmp_path, latency_s=0.1) as crew:
         crew.hire()
-        crew.submit(*SOLO)
+        crew.submit_all(["Solo"])
         crew.wait_until_completed()
         flow = found()["queue"]
         assert (flow["waiting"], flow["active"], flow["failed"]) == (0, 0, 0)
         assert flow["completed"] >= 1
         assert flow["processing_s"]["p50"] >= 0
         crew.server.kill()
-        wait_until(lambda: found()["level"] == "limited", seconds=60)
-        (queue,) = (each for each in found()["components"] if each["component"] == "queue")
+        wait_until(lambda: bool(crew.rows(LOST)), seconds=60)
+        away = found()
+        (queue,) = (each for each in away["components"] if each["component"] == "queue")
+        assert away["level"] == "limited"
         assert "out of reach since" in queue["reason"]
         assert str(crew.server.port) in queue["reason"]
         crew.server.start()
-        wait_until(lambda: found()["level"] == "full", seconds=60)
+        wait_until(lambda: not crew.rows(LOST), seconds=60)
+        assert found()["level"] == "full"
         entries = json.loads(run("journal", "--goal", "workspace", "--json", cwd=tmp_path, env=crew.env).stdout)
         assert [each["what"] for each in entries["entries"]] == ["queue_lost", "queue_back"]
-
-
-def test_start_without_work_leaves_it_to_the_workers_and_shows_how_it_goes(tmp_path: Path) -> None:
-    with a_crew(tmp_path, latency_s=0.1) as crew:
-        alone = run("start", *SOLO, "--rehearse", "--no-work", cwd=tmp_path, env=crew.env)
-        assert alone.returncode == 4
-        assert "nobody works here yet" in alone.stderr
-        crew.hire()
-        crew.wait_until_completed()
-        followed = run("start", *SOLO, "--rehearse", "--no-work", cwd=tmp_path, env=crew.env)
-        assert (followed.returncode, "approved" in followed.stdout) == (0, True)
-
-
-def test_a_process_without_redis_follows_the_workers_and_cannot_work_beside_them(tmp_path: Path) -> None:
-    with a_crew(tmp_path, latency_s=0.1) as crew:
-        worker = crew.hire()
-        without = {name: value for name, value in crew.env.items() if name != "REDIS_URL"}
-        followed = run("start", *SOLO, "--rehearse", cwd=tmp_path, env=without)
-        assert (followed.returncode, "following it" in followed.stdout) == (0, True)
-        refused = run("resume", cwd=tmp_path, env=without)
-        assert (refused.returncode, str(worker.pid) in refused.stderr) == (2, True)
 
 
 def test_a_redis_that_cannot_be_used_is_named_with_a_remedy_and_nothing_is_begun(cli: Cli) -> None:
