@@ -107,7 +107,9 @@ def die(folder: Path, *, goals: int, deaths: int, every_s: float, seed: int, lea
     with a_crew(folder, latency_s=STEP_S, settings={"MARKETEER_LEASE_S": str(lease_s)}) as crew:
         crew.submit_all([PIPELINES[number % len(PIPELINES)] for number in range(goals)])
         team = [crew.spawn("worker", "--concurrency", "1") for _ in range(TEAM)]
-        wait_until(lambda: len(crew.rows("SELECT 1 FROM work_items WHERE state = 'claimed'")) > 1, seconds=LIMIT_S)
+        claimed = "SELECT 1 FROM work_items WHERE state = 'claimed'"
+        # One goal may be a single chain.
+        wait_until(lambda: len(crew.rows(claimed)) >= min(goals, 2), seconds=LIMIT_S)
         watch = _Takeovers(crew)
         for _ in range(deaths):
             watch.look_for(every_s)
