@@ -151,6 +151,18 @@ async def test_learnings_that_were_applied_are_named_and_others_are_not(tmp_path
         assert any(plan.learnings[0] in note for note in plan.notes)
 
 
+async def test_what_the_rules_stop_a_goal_for_stops_it_whatever_the_model_plans(tmp_path: Path) -> None:
+    own = [{"name": "All", "tasks": [task("mail", "cold-email"), task("count", "analytics-tracking", "mail")]}]
+    cold = "Write cold emails to harbour masters who do not know us"
+    async with a_planning_room(tmp_path, changed(template=None, phases=own, needs_human=[])) as room:
+        wanted = (await room.frame(await room.goal(cold))).template
+        assert wanted.gates, "the rules would ask nothing, so nothing is tried here"
+        plan = await planned(room, cold)
+        assert plan.pipeline is None
+        assert {gate.question for gate in wanted.gates} <= {gate.question for gate in plan.gates}
+        assert set(wanted.before_you_publish) <= set(plan.before_you_publish)
+
+
 async def test_the_category_that_the_user_named_cannot_be_changed(tmp_path: Path) -> None:
     async with a_planning_room(tmp_path, changed(category="content")) as room:
         from marketeer.domain.goal import Category
@@ -189,6 +201,13 @@ async def test_a_plan_with_a_fault_is_repaired_once_and_told_what_is_wrong(tmp_p
                 {"name": "B", "tasks": [task("c", "product-marketing-context"), task("b", "analytics-tracking")]},
             ],
             "the product context comes first",
+        ),
+        (
+            [
+                {"name": "A", "tasks": [task("a", "form-cro", "b")]},
+                {"name": "B", "tasks": [task("b", "analytics-tracking")]},
+            ],
+            "'b' comes in a later phase",
         ),
         ([], "0 phases"),
     ],

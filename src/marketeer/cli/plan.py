@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from marketeer.adapters.team_files.source import TeamFileError
 from marketeer.cli import output, text
 from marketeer.cli.common import (
     LAST,
@@ -116,7 +115,7 @@ async def _edit(call: Call, wanted: str, file: str | None) -> int:
         content = given_text(file) if file is not None else edited(before.content if before else "", PROPOSAL)
         try:
             stored = await desk.edit(goal, content, file or PROPOSAL)
-        except (TeamFileError, UsageError) as exc:
+        except UsageError as exc:
             if file is not None:
                 raise
             kept = await _keep(office, goal, content)

@@ -96,6 +96,11 @@ class Approval:
         return self.status is ApprovalStatus.OPEN
 
     @property
+    def is_about_plan(self) -> bool:
+        """The goal has no tasks before its plan is approved: no gate, which holds tasks, is such a question."""
+        return self.kind is ApprovalKind.PLAN and not self.gate
+
+    @property
     def may_be_asked_again(self) -> bool:
         """A gate that became void with its tasks holds them again when they are done over."""
         return self.gate and self.status is ApprovalStatus.VOID

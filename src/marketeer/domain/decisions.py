@@ -181,7 +181,7 @@ def _decide_plan(draft: Draft, approval: Approval, decided: Decided) -> None:
 
 def approve_plan(draft: Draft, approved: PlanApproved) -> None:
     """Raises UsageError when no plan of this goal waits."""
-    asked = [approval for approval in draft.open_approvals() if approval.kind is ApprovalKind.PLAN]
+    asked = [approval for approval in draft.open_approvals() if approval.is_about_plan]
     if not asked:
         msg = f"no plan of goal {draft.goal.goal_id!r} waits for you: see `marketeer plan show {draft.goal.token}`"
         raise UsageError(msg)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.workspace import FileWorkspace
-from marketeer.domain.approval import ApprovalKind, Decision
+from marketeer.domain.approval import Decision
 from marketeer.domain.budget import BudgetLevel, MonthBudget, month_key
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.document import Author
@@ -179,7 +179,7 @@ class Office:
     ) -> Goal:
         """`edited`: what is approved is the file as a human has changed it. Raises UsageError when nobody has."""
         approval = await self.store.approval(approval_id)
-        if approval.kind is ApprovalKind.PLAN and decision is Decision.APPROVE:
+        if approval.is_about_plan and decision is Decision.APPROVE:
             return await self.plan_desk().approve(await self.store.goal(approval.goal_id), by=by, note=note)
         version = await self._edited_version(approval) if edited else None
         decided = Decided(approval_id=approval.approval_id, decision=decision, note=note, by=by, output_version=version)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from marketeer.domain.approval import Approval, ApprovalKind, ApprovalStatus
+from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.document import Author, Document, DocumentKind, goal_path
 from marketeer.domain.errors import UsageError
 from marketeer.domain.forecast import LONGEST_HISTORY, PlanForecast
@@ -194,7 +194,7 @@ async def _shown_waiting(store: Store, workspace: Workspace, goal: Goal) -> Show
 
 async def _questions(store: Store, goal: Goal) -> Sequence[Approval]:
     asked = await store.approvals(status=ApprovalStatus.OPEN, goal_id=goal.goal_id)
-    return [approval for approval in asked if approval.kind is ApprovalKind.PLAN]
+    return [approval for approval in asked if approval.is_about_plan]
 
 
 def _shown_adopted(goal: Goal, tasks: Sequence[Task], entry: JournalEntry | None) -> ShownPlan:
