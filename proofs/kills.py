@@ -18,8 +18,8 @@ KILLS = 1_000
 KILLS_A_LIFE = 10
 # A first goal commits about as often.
 BOUNDARIES = 40
-# In turn; one of them has a second process, and one goals that a model plans.
-KINDS = (Kind.REHEARSED, Kind.SERVED, Kind.PLANNED, Kind.REHEARSED, Kind.PAIRED)
+# In turn; one of them has a second process, and one goals that a model plans, reviews and compares.
+KINDS = (Kind.REHEARSED, Kind.SERVED, Kind.JUDGED, Kind.REHEARSED, Kind.PAIRED)
 
 
 def lives(seed: int, kills: int = KILLS, each: int = KILLS_A_LIFE) -> Iterator[Life]:

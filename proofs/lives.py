@@ -43,7 +43,7 @@ class Kind(StrEnum):
     REHEARSED = "rehearsals"
     SERVED = "goals against the server"
     PAIRED = "`start` beside `resume`, against the server"
-    PLANNED = "goals planned by a model, against the server"
+    JUDGED = "goals that a model plans, reviews and compares, against the server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +105,18 @@ def _server(life: Life, folder: Path) -> Iterator[Server | None]:
     if life.kind is Kind.REHEARSED:
         yield None
         return
-    plans = ("--plans",) if life.kind is Kind.PLANNED else ()
+    plans = ("--plans",) if life.kind is Kind.JUDGED else ()
     with fake_claude(folder, "--latency-s", str(LATENCY_S), *plans) as server:
         yield server
 
 
 def _environment(life: Life, server: Server | None) -> dict[str, str]:
-    """Plans that a model makes are of their own kind of life: the others begin at their tasks."""
+    """What a model judges is of its own kind of life: the others make one call for each output."""
     if server is None:
         return environment(MARKETEER_REHEARSAL_LATENCY_S=str(LATENCY_S))
-    return server.environment(**({} if life.kind is Kind.PLANNED else {"MARKETEER_PLANNER": "template"}))
+    if life.kind is Kind.JUDGED:
+        return server.environment(MARKETEER_PLANNER="model", MARKETEER_REVIEW="standard")
+    return server.environment(MARKETEER_PLANNER="template", MARKETEER_REVIEW="quick")
 
 
 class _Story:
@@ -163,7 +165,7 @@ class _Story:
         return ("resume", self._chance.choice(self._unfinished())) if self._chance.random() < 0.3 else ("resume",)
 
     def _start(self) -> Sequence[str]:
-        choice = IN_WORDS if self._life.kind is Kind.PLANNED else ASKED
+        choice = IN_WORDS if self._life.kind is Kind.JUDGED else ASKED
         asked = choice[len(self._witness.goals) % len(choice)]
         return ("start", *asked, *(() if self._server else ("--rehearse",)))
 

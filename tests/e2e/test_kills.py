@@ -23,7 +23,7 @@ LIVES = (
     (Kind.SERVED, 4),
     (Kind.SERVED, 4),
     (Kind.PAIRED, 4),
-    (Kind.PLANNED, 2),
+    (Kind.JUDGED, 2),
 )
 
 
