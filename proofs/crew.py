@@ -6,12 +6,14 @@ import asyncio
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from marketeer.adapters.sqlite.file_lock import FileLock
 from marketeer.domain.goal import Priority
 from marketeer.domain.submission import Submission
 from marketeer.runtime import open_office
@@ -71,6 +73,18 @@ class Crew:
             )
         self.processes.append(process)
         return process
+
+    def put_to_sleep(self, worker: subprocess.Popen[str]) -> None:
+        """At a moment when it does not write: whoever sleeps in the middle of a commit lets nobody else write."""
+        lock = FileLock(self.workspace / "marketeer.db-lock")
+        try:
+            worker.send_signal(signal.SIGSTOP)
+            while not lock.try_acquire():
+                worker.send_signal(signal.SIGCONT)
+                time.sleep(0.02)
+                worker.send_signal(signal.SIGSTOP)
+        finally:
+            lock.close()
 
     def submit_all(self, pipelines: Sequence[str | None]) -> None:
         """A rehearsal of each for whoever works here, all in a moment and equally urgent; None: of a plan made for the

@@ -168,7 +168,7 @@ def sleep_through(folder: Path, *, lease_s: float) -> int:
         sleeper = crew.hire()
         crew.submit_all(["Solo"])
         wait_until(lambda: bool(crew.rows("SELECT 1 FROM reservations")), seconds=LIMIT_S)
-        sleeper.send_signal(signal.SIGSTOP)
+        crew.put_to_sleep(sleeper)
         held = crew.held_by(sleeper.pid)
         crew.hire()
         wait_until(lambda: all(_is_taken(crew, *each) for each in held), seconds=LIMIT_S)

@@ -105,8 +105,8 @@ def test_a_hang_up_names_a_changed_team_file(cli: Cli) -> None:
 
 def test_a_second_signal_hands_back_what_is_in_hand_and_the_next_daemon_does_it(cli: Cli, tmp_path: Path) -> None:
     with fake_claude(tmp_path, "--latency-s", "60") as server:
-        key = server.environment()
-        variables = {name: key[name] for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")}
+        key = server.environment(MARKETEER_PLANNER="template")
+        variables = {name: key[name] for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "MARKETEER_PLANNER")}
         with daemon(cli, LOG_LEVEL="debug", **variables) as process, cli.running("start", GOAL, **variables):
             wait_until(lambda: bool(events(cli, "call_started")))
             process.send_signal(signal.SIGTERM)
@@ -115,8 +115,8 @@ def test_a_second_signal_hands_back_what_is_in_hand_and_the_next_daemon_does_it(
             assert process.wait(ENDS_WITHIN_S) == 0
         assert "stopped; handed back 1 step" in log_of(cli)
     with fake_claude(tmp_path) as server:
-        key = server.environment()
-        variables = {name: key[name] for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")}
+        key = server.environment(MARKETEER_PLANNER="template")
+        variables = {name: key[name] for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "MARKETEER_PLANNER")}
         with daemon(cli, **variables):
             wait_until(lambda: len(events(cli, "call_done")) > 1, seconds=40)
             (handed_back,) = events(cli, "daemon_stopped")[0]["handed_back"]
