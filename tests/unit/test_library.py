@@ -11,6 +11,7 @@ import pytest
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.workspace import FileWorkspace
 from marketeer.domain.document import CONTEXT_PATH, Author, Document, DocumentKind
+from marketeer.engine import library as library_module
 from marketeer.engine.library import Library
 from marketeer.testing import FakeClock
 from tests.support.builders import a_document
@@ -86,6 +87,24 @@ async def test_an_edit_is_taken_in_once_however_many_look_at_once(house: House) 
     house.edit("mine\n")
     seen = await asyncio.gather(*(house.library.in_force(PATH) for _ in range(8)))
     assert {document.version for document in seen if document} == {2}
+
+
+async def test_an_edit_of_a_file_that_has_been_forgotten_is_taken_in_all_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library_module, "MOST_STAMPS", 2)
+    for number in range(4):
+        await house.made(f"{number}\n", f"context/{number}.md")
+    house.edit("mine\n", "context/0.md")
+    assert await house.library.look("context/0.md")
+    assert not await house.library.look("context/1.md")
+    latest = await house.store.document("context/0.md")
+    assert latest is not None
+    assert (latest.content, latest.author) == ("mine\n", Author.HUMAN)
+    # A file that is as it was makes no new version, forgotten or not.
+    unchanged = await house.store.document("context/1.md")
+    assert unchanged is not None
+    assert unchanged.version == 1
 
 
 async def test_a_pinned_version_is_in_force_while_no_human_has_changed_it(house: House) -> None:

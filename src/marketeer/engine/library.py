@@ -16,6 +16,8 @@ from marketeer.logs import get_logger
 from marketeer.ports import Clock, Stamp, Store, Workspace
 
 MIRROR_BATCH = 64
+# Some 300 bytes each. A hundred goals have about a thousand files.
+MOST_STAMPS = 2_048
 
 log = get_logger(__name__)
 
@@ -37,7 +39,8 @@ class Library:
         self._workspace = workspace
         self._clock = clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # What each file was when it was last read: an unchanged one is not read again.
+        # What each file was when it was last read: an unchanged one is not read again. Of the newest files only: a
+        # forgotten one is read when it is looked at.
         self._stamps: dict[str, Stamp] = {}
         self._digests: dict[str, str] = {}
         self._mirroring = asyncio.Lock()
@@ -86,8 +89,15 @@ class Library:
             content = await self._workspace.read(path) if stamp is not None else None
             if stamp is not None and content is not None:
                 await self._take_in(path, content)
-                self._stamps[path] = stamp
+                self._remember(path, stamp)
             return stamp
+
+    def _remember(self, path: str, stamp: Stamp) -> None:
+        self._stamps[path] = stamp
+        if len(self._stamps) > MOST_STAMPS:
+            oldest = next(iter(self._stamps))
+            del self._stamps[oldest]
+            self._digests.pop(oldest, None)
 
     async def _take_in(self, path: str, content: bytes) -> None:
         digest = hashlib.sha256(content).hexdigest()
@@ -165,7 +175,8 @@ class Library:
                 if self._is_new(path, versions[path]):
                     unexpected.append((path, versions[path]))
                 continue
-            self._stamps[path], self._digests[path] = stamp, hashlib.sha256(content).hexdigest()
+            self._digests[path] = hashlib.sha256(content).hexdigest()
+            self._remember(path, stamp)
             done.append((path, versions[path]))
         await self._store.mark_mirrored(done)
         if unexpected:

@@ -299,7 +299,7 @@ class Database:
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
-            "cache_size = -16000",
+            "cache_size = -8000",
             f"query_only = {int(reads_only)}",
             f"busy_timeout = {busy_timeout_ms}",
         ):
