@@ -5,8 +5,7 @@ Nothing is imported until it is asked for, because every command pays for what t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:  # for type checkers only: at run time `__getattr__` below loads what is asked for
     from marketeer.door import GoalResult as GoalResult
     from marketeer.door import run_goal as run_goal

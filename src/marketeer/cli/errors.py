@@ -56,7 +56,7 @@ def code_of(error: BaseException) -> int:
     match error:
         case GoalTrouble():
             return error.exit_code
-        case Stopped():
+        case Stopped() | KeyboardInterrupt():
             return INTERRUPTED
         case UsageError():
             return USAGE
