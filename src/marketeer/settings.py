@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = _setting(
         None,
         "Redis that carries the queue, in one address. Wins over REDIS_HOST.",
-        "an address that begins with redis://, rediss:// or unix://",
+        "an address such as redis://host:6379/0, rediss://host:6379/0 or unix:///path/of/socket",
         secret=True,
     )
     redis_host: str | None = _setting(
@@ -234,11 +234,12 @@ class Settings(BaseSettings):
 
     def redis_address(self) -> str | None:
         """One address for the Redis that is configured, None when there is none."""
+        password = quote(self.redis_password.get_secret_value(), safe="") if self.redis_password else ""
         if self.redis_url is not None:
-            return self.redis_url.get_secret_value()
+            return _with_password(self.redis_url.get_secret_value(), password)
         if self.redis_host is None:
             return None
-        user = f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
+        user = f":{password}@" if password else ""
         host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
         return f"redis://{user}{host}:{self.redis_port}/0"
 
@@ -302,7 +303,12 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _check_redis(cls, value: SecretStr) -> SecretStr:
-        _check_scheme(value.get_secret_value(), _REDIS)
+        address = value.get_secret_value()
+        _check_scheme(address, _REDIS)
+        parts = urlsplit(address)
+        # a port is checked when it is asked for, and redis-py takes any path but a number for database 0
+        if parts.scheme != "unix" and (parts.port == 0 or not re.fullmatch(r"(/[0-9]*)?", parts.path)):
+            raise ValueError
         return value
 
     @field_validator("database_url")
@@ -447,6 +453,15 @@ def _check_scheme(value: str, schemes: tuple[str, ...]) -> None:
     scheme, _, rest = value.partition("://")
     if scheme.lower() not in schemes or not rest or re.search(r"\s", value):
         raise ValueError
+
+
+def _with_password(address: str, password: str) -> str:
+    """The address, with this password where it names none itself."""
+    parts = urlsplit(address)
+    if not password or parts.password is not None or "password=" in parts.query:
+        return address
+    user, at, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user if at else ''}:{password}@{place}").geturl()
 
 
 def _explain(error: ValidationError) -> str:

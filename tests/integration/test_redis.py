@@ -227,6 +227,8 @@ async def test_what_this_process_has_made_ready_goes_to_who_waits_here_and_the_r
         ("redis://:secret@127.0.0.1:{port}/0", "refuses the user or the password"),
         ("redis://nobody:secret@127.0.0.1:{port}/0", "refuses the user or the password"),
         ("redis://127.0.0.1:{port}/0", "refuses the user or the password"),
+        ("redis://:sesame@127.0.0.1:{port}/99", "no database of that number"),
+        ("rediss://:sesame@127.0.0.1:{port}/0", r"\(over TLS\) does not answer"),
         ("unix:///no/such/socket", "/no/such/socket does not answer"),
     ],
 )
@@ -237,6 +239,12 @@ async def test_what_cannot_be_used_is_refused_in_one_line_with_a_remedy(address:
             await link.open()
     assert "unset REDIS_HOST" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("odd", ["?bogus=1", "?db=x", "?socket_timeout=x"])
+async def test_an_address_with_an_option_that_no_client_knows_is_refused_by_name(server: RedisServer, odd: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"REDIS_URL for 127\.0\.0\.1:\d+ says what no Redis client knows"):
+        await RedisLink(f"{server.url}{odd}", SystemClock()).open()
 
 
 async def test_a_user_who_is_limited_to_our_keys_can_work_and_one_limited_to_others_is_told(

@@ -172,12 +172,39 @@ def test_a_secret_file_with_two_lines_is_refused_without_showing_them(monkeypatc
     assert "hunter" not in message
 
 
+@pytest.mark.parametrize("address", ["redis://host:port/0", "redis://host:0", "redis://host:6379/first", "redis://[::1"])
+def test_a_redis_url_whose_port_or_database_is_no_number_is_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", address)
+    assert "REDIS_URL='***' is not valid: an address such as redis://host:6379/0" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("address", "with_password"),
+    [
+        ("redis://host:1/2", "redis://:p%40ss@host:1/2"),
+        ("rediss://user@host", "rediss://user:p%40ss@host"),
+        ("unix:///run/redis.sock?db=1", "unix://:p%40ss@/run/redis.sock?db=1"),
+        ("redis://:its-own@host", "redis://:its-own@host"),
+        ("redis://host?password=its-own", "redis://host?password=its-own"),
+    ],
+)
+def test_a_redis_url_without_a_password_takes_the_one_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, address: str, with_password: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", address)
+    monkeypatch.setenv("REDIS_PASSWORD", "p@ss")
+    assert load_settings().redis_address() == with_password
+
+
 def test_a_redis_url_wins_over_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().redis_address() is None
     monkeypatch.setenv("REDIS_HOST", "queue")
     monkeypatch.setenv("REDIS_PASSWORD", "p@ss/word")
     assert load_settings().redis_address() == "redis://:p%40ss%2Fword@queue:6379/0"
     monkeypatch.setenv("REDIS_URL", "rediss://other:1/2")
+    monkeypatch.delenv("REDIS_PASSWORD")
     assert load_settings().redis_address() == "rediss://other:1/2"
 
 

@@ -42,6 +42,9 @@ LONGEST_WAIT_S = 5
 # What a lost, hung or refusing Redis comes to.
 TROUBLE = (RedisError, OSError, TimeoutError)
 
+# Some answer what they refuse with words of a general kind.
+_UNKNOWN_USER = "must be called with the client already authenticated"
+_UNKNOWN_DATABASE = "DB index is out of range"
 _LOST = "connection lost"
 _CAUSES = {
     "Connect call failed": "connection refused",
@@ -50,6 +53,7 @@ _CAUSES = {
     "closed by server": _LOST,
     "Connection reset": _LOST,
     "Error while reading": _LOST,
+    _UNKNOWN_USER: "it wants a password",
     "no permissions": "it lets this user do too little",
 }
 _REFUSALS: Mapping[type[BaseException], str] = {
@@ -62,21 +66,22 @@ _REFUSALS: Mapping[type[BaseException], str] = {
     RedisTimeoutError: "no answer in time",
 }
 
+_NO_SENSE = "REDIS_URL for {address} says what no Redis client knows ({why}): mend what stands behind the `?`"
 # A script, as all that puts and takes jobs are: a user who may not run one is of no use.
 _LEAVE_MARK = "return redis.call('SET', KEYS[1], 'here', 'GET')"
 
 
 class RedisLink:
-    """Open with `await open()`, enter a workspace's space with `enter()`, watch with `run()`, end with `await close()`.
+    """Raises ConfigurationError for an address that nobody can make sense of. Open with `await open()`, enter a workspace's space with `enter()`, watch with `run()`, end with `await close()`.
 
     `on_turn` is told why Redis is out of reach, and None when it is back or was found empty.
     """
 
     def __init__(self, address: str, clock: Clock) -> None:
         self.prefix = self.name = ""
+        self.where = _where(address)
         self.brisk = _client(address, BRISK_S)
         self.patient = _client(address, PATIENT_S)
-        self.where = _where(address)
         self.on_turn: Callable[[str | None], None] | None = None
         self._clock = clock
         self._up = asyncio.Event()
@@ -99,6 +104,10 @@ class RedisLink:
         except TROUBLE as exc:
             await self.close()
             raise ConfigurationError(self._complaint(exc)) from exc
+        except TypeError as exc:
+            # What stands behind a `?` goes to redis-py as it is, and is looked at by the first connection.
+            await self.close()
+            raise ConfigurationError(_NO_SENSE.format(address=self.where, why=exc)) from exc
 
     async def enter(self, prefix: str, name: str) -> None:
         """Keys and channels begin with the prefix, which a Redis user can be limited to, and the name. Raises
@@ -196,6 +205,10 @@ class RedisLink:
         match exc:
             case AuthenticationError() | AuthorizationError():
                 return f"Redis at {self.where} refuses the user or the password: mend REDIS_PASSWORD, or {embedded}"
+            case _ if _UNKNOWN_USER in str(exc):
+                return f"Redis at {self.where} wants a password: set REDIS_PASSWORD, or {embedded}"
+            case _ if _UNKNOWN_DATABASE in str(exc):
+                return f"Redis at {self.where} has no database of that number: mend REDIS_URL, or {embedded}"
             case NoPermissionError():
                 return f"Redis at {self.where} lets this user do too little ({exc}): see docs/many-hands.md"
             case OutOfMemoryError():
@@ -220,14 +233,17 @@ def not_cancelled() -> bool:
 
 
 def _client(address: str, timeout_s: float) -> Redis:
-    return Redis.from_url(
-        address,
-        decode_responses=True,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=BRISK_S,
-        retry=Retry(NoBackoff(), 0),
-        retry_on_error=[],
-    )
+    try:
+        return Redis.from_url(
+            address,
+            decode_responses=True,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=BRISK_S,
+            retry=Retry(NoBackoff(), 0),
+            retry_on_error=[],
+        )
+    except ValueError as exc:
+        raise ConfigurationError(_NO_SENSE.format(address=_where(address), why=exc)) from exc
 
 
 def _where(address: str) -> str:
@@ -236,7 +252,8 @@ def _where(address: str) -> str:
     if parts.scheme == "unix":
         return parts.path
     host = parts.hostname or "localhost"
-    return f"{f'[{host}]' if ':' in host else host}:{parts.port or 6379}"
+    over = " (over TLS)" if parts.scheme == "rediss" else ""
+    return f"{f'[{host}]' if ':' in host else host}:{parts.port or 6379}{over}"
 
 
 def _cause(exc: BaseException) -> str:
