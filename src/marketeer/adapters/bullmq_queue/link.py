@@ -72,9 +72,10 @@ _LEAVE_MARK = "return redis.call('SET', KEYS[1], 'here', 'GET')"
 
 
 class RedisLink:
-    """Raises ConfigurationError for an address that nobody can make sense of. Open with `await open()`, enter a workspace's space with `enter()`, watch with `run()`, end with `await close()`.
+    """Open with `await open()`, enter a workspace's space with `enter()`, watch with `run()`, end with `await close()`.
 
-    `on_turn` is told why Redis is out of reach, and None when it is back or was found empty.
+    `on_turn` is told why Redis is out of reach, and None when it is back or was found empty. An address that nobody
+    can make sense of is a ConfigurationError.
     """
 
     def __init__(self, address: str, clock: Clock) -> None:

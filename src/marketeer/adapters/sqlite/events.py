@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -12,10 +12,9 @@ from typing import TypeVar
 from marketeer.adapters.sqlite import documents as documents_sql
 from marketeer.adapters.sqlite import event_rows
 from marketeer.adapters.sqlite.codec import json_text, time_of, time_text
-from marketeer.adapters.sqlite.database import Database
 from marketeer.adapters.sqlite.goals import write_change
 from marketeer.adapters.sqlite.journal import add_entries
-from marketeer.adapters.sqlite.remembered import Remembered
+from marketeer.adapters.sqlite.recollection import Recollection
 from marketeer.domain.document import Document
 from marketeer.domain.errors import UsageError
 from marketeer.domain.event import INTERNAL_SOURCE, Event
@@ -37,17 +36,8 @@ _PUT_MAPPING = (
 _Taken = tuple[StoredEvent, list[Change]]
 
 
-class SqliteEvents:
+class SqliteEvents(Recollection):
     """The part of SqliteStore that keeps events. See ports.EventStore for the contract."""
-
-    _db: Database
-    _remembered: Remembered
-
-    async def _recall(self, topic: Hashable, question: Hashable, work: Callable[[sqlite3.Connection], T]) -> T:
-        raise NotImplementedError
-
-    def _forget_documents(self, documents: Iterable[Document]) -> None:
-        raise NotImplementedError
 
     async def accept_event(
         self, event: Event, *, received_at: datetime, outlook: Sequence[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -27,7 +27,8 @@ from marketeer.adapters.sqlite.events import SqliteEvents
 from marketeer.adapters.sqlite.learning_store import LEARNINGS_TOPIC, SqliteLearnings
 from marketeer.adapters.sqlite.migrate import is_current, migrate
 from marketeer.adapters.sqlite.notices import SqliteNotices
-from marketeer.adapters.sqlite.remembered import MISSING, Remembered
+from marketeer.adapters.sqlite.recollection import Recollection, adopted_topic, document_topic
+from marketeer.adapters.sqlite.remembered import Remembered
 from marketeer.adapters.sqlite.schedule_store import SqliteSchedules
 from marketeer.domain.approval import Approval, ApprovalStatus
 from marketeer.domain.budget import MonthBudget, month_key
@@ -60,7 +61,7 @@ _CONDITIONS_TOPIC = "conditions"
 _PUT_REVIEW = goals_sql.insert_sql("reviews", _REVIEWS.columns, verb="INSERT OR REPLACE")
 
 
-class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings):
+class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings, Recollection):
     """See ports.Store for the contract. `path` None keeps the store in memory."""
 
     def __init__(self, path: Path | None) -> None:
@@ -84,41 +85,14 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
     async def flush(self) -> None:
         await self._db.read_on_writer(lambda _: None)
 
-    async def _recall(
-        self, topic: Hashable, question: Hashable, work: Callable[[sqlite3.Connection], T], *, absence: bool = True
-    ) -> T:
-        """What was read before, if nothing has touched the topic since; else read it. Without `absence` None is never
-        what was read before."""
-        known = self._remembered.get(topic, question)
-        if known is not MISSING:
-            return known  # type: ignore[no-any-return]
-        changes = self._remembered.changes
-        answer = await self._db.read(work)
-        if self._remembered.changes == changes and (absence or answer is not None):
-            self._remembered.put(topic, question, answer)
-        return answer
-
     def _forget_change(self, change: Change) -> None:
         """Which output is adopted depends on its task; what stands in it does not."""
         for task_change in change.tasks:
             for task in (task_change.before, task_change.after):
                 if task is not None and task.output_path is not None:
-                    self._remembered.forget(_adopted_topic(task.output_path))
+                    self._remembered.forget(adopted_topic(task.output_path))
         if change.trials or any(learning.agent != DIRECTOR for learning in change.learnings):
             self._remembered.forget(LEARNINGS_TOPIC)
-
-    def _forget_documents(self, documents: Iterable[Document]) -> None:
-        for document in documents:
-            self._remembered.forget(_document_topic(document.path))
-            self._remembered.forget(_adopted_topic(document.path))
-
-    def _know_documents(self, stored: Sequence[Document] | None) -> None:
-        """They are the newest of their paths."""
-        self._forget_documents(stored or ())
-        for document in stored or ():
-            topic = _document_topic(document.path)
-            for question in (("version", None), ("version", document.version), ("in force", document.version)):
-                self._remembered.put(topic, question, document)
 
     # -- goals, tasks, work ----------------------------------------------------------------------------------
 
@@ -429,16 +403,16 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
 
     async def document(self, path: str, version: int | None = None) -> Document | None:
         question = ("version", version)
-        return await self._recall(_document_topic(path), question, lambda c: documents_sql.find(c, path, version))
+        return await self._recall(document_topic(path), question, lambda c: documents_sql.find(c, path, version))
 
     async def document_in_force(self, path: str, version: int | None) -> Document | None:
         question = ("in force", version)
-        return await self._recall(_document_topic(path), question, lambda c: documents_sql.in_force(c, path, version))
+        return await self._recall(document_topic(path), question, lambda c: documents_sql.in_force(c, path, version))
 
     async def adopted_document(self, path: str, *, approved_only: bool = False) -> Document | None:
         # Whoever plans must see the product context as soon as it is there: what others write is noticed a moment late.
         return await self._recall(
-            _adopted_topic(path),
+            adopted_topic(path),
             approved_only,
             lambda c: documents_sql.adopted(c, path, approved_only=approved_only),
             absence=False,
@@ -456,14 +430,6 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings)
     async def mark_mirrored(self, written: Sequence[tuple[str, int]]) -> None:
         if written:
             await self._db.write(lambda c: documents_sql.mark_mirrored(c, written))
-
-
-def _document_topic(path: str) -> Hashable:
-    return ("document", path)
-
-
-def _adopted_topic(path: str) -> Hashable:
-    return ("adopted", path)
 
 
 def _month_topic(month: str) -> Hashable:
