@@ -172,7 +172,9 @@ def test_a_secret_file_with_two_lines_is_refused_without_showing_them(monkeypatc
     assert "hunter" not in message
 
 
-@pytest.mark.parametrize("address", ["redis://host:port/0", "redis://host:0", "redis://host:6379/first", "redis://[::1"])
+@pytest.mark.parametrize(
+    "address", ["redis://host:port/0", "redis://host:0", "redis://host:6379/first", "redis://[::1"]
+)
 def test_a_redis_url_whose_port_or_database_is_no_number_is_refused(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
