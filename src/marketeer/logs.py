@@ -1,97 +1,92 @@
 """Logs: one line per event on stderr, JSON or pretty, with every secret masked.
 
-structlog takes longer to import than most commands take to run, so only commands that do work import this module;
-a command that merely reads has no logger. Ids are bound once per work item with `structlog.contextvars`.
+Events of ours go straight to the line; what libraries tell the standard library's logging ends in the same place. Which
+level is heard and where lines go is kept where the standard library keeps it. Ids are bound once per work item.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
-from collections.abc import Mapping, Sequence
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import MappingProxyType
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
-
-from marketeer.masking import MASK, Masking
+from marketeer.log_lines import EXCEPTION, STACK, JsonLines, Lines, PrettyLines
 
 _OUR_ROOT = "marketeer"
-# Written by structlog itself, so no secret can be in them, and a secret such as "1" must not break them.
-_MACHINE_MADE = ("timestamp", "level")
-_SECRET_KEY = re.compile(r"(^|[_-])(api[_-]?key|password|secret|token|authorization)$", re.IGNORECASE)
-_MAX_DEPTH = 8
-_MAX_NAMES = 1_000
+_LEVELS = {number: name.lower() for name, number in logging.getLevelNamesMapping().items() if name != "WARN"}
 
-# What happens to an event before it is known who shows it; the same for our events and those of libraries.
-_SHARED: tuple[Processor, ...] = (
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-)
+_BOUND: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
 
 
-class SecretMasker:
-    """A structlog processor that masks known secrets, and what looks like one, anywhere in the event."""
+@contextmanager
+def bound(**fields: object) -> Iterator[None]:
+    """Within the block, and in what is started from it, every line has these fields."""
+    token = _BOUND.set({**_BOUND.get(), **fields})
+    try:
+        yield
+    finally:
+        _BOUND.reset(token)
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        self.text = Masking(secrets)
-        self._names: dict[str, tuple[str, bool]] = {}
 
-    def __call__(self, logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:  # noqa: ARG002 - structlog's signature
-        return dict(self._entry(str(key), value, 0) for key, value in event_dict.items())
-
-    def _entry(self, key: str, value: object, depth: int) -> tuple[str, object]:
-        name, is_secret = self._named(key)
-        if is_secret and value is not None:
-            return name, MASK
-        return name, value if depth == 0 and key in _MACHINE_MADE else self._value(value, depth)
-
-    def _named(self, key: str) -> tuple[str, bool]:
-        """As it may be shown, and whether what it names is a secret. Names are few, and the same in every line."""
-        known = self._names.get(key)
-        if known is None:
-            known = (self.text(key), _SECRET_KEY.search(key) is not None)
-            if len(self._names) < _MAX_NAMES:
-                self._names[key] = known
-        return known
-
-    def _value(self, value: object, depth: int) -> object:
-        match value:
-            case str():
-                return self.text(value)
-            case None | bool() | int() | float():
-                return MASK if self.text.hides_number(str(value)) else value
-            case Mapping() if depth < _MAX_DEPTH:
-                return dict(self._entry(str(key), item, depth + 1) for key, item in value.items())
-            case list() | tuple() | set() | frozenset() if depth < _MAX_DEPTH:
-                return [self._value(item, depth + 1) for item in value]
-            case bytes():
-                return self.text(value.decode(errors="replace"))
-            case _:
-                return self.text(str(value))
+def bind(**fields: object) -> None:
+    """Every line from here to the end of the `bound` block around it has these fields too."""
+    _BOUND.set({**_BOUND.get(), **fields})
 
 
 class StderrHandler(logging.Handler):
     """Writes to whatever `sys.stderr` is at that moment: a live display replaces it while it runs."""
 
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            line = self.format(record)
+            event, fields = record.getMessage(), dict(_BOUND.get())
+            if record.exc_info and record.exc_info[1] is not None:
+                fields[EXCEPTION] = _traceback(record.exc_info[1])
+            if record.stack_info:
+                fields[STACK] = record.stack_info
         except Exception as exc:  # noqa: BLE001 - a log line must not stop work, nor show its raw arguments
-            line = f"a log line of {record.name} was lost: {type(exc).__name__} while formatting it"
+            self._write(_lost(record.name, exc))
+            return
+        self.tell(record.created, record.levelno, record.name, event, fields)
+
+    def tell(self, created: float, level: int, logger: str, event: str, fields: Mapping[str, object]) -> None:
+        """Write one line. `created` is in seconds since 1970."""
+        timestamp = datetime.fromtimestamp(created, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+        try:
+            line = self._lines.line(timestamp, _LEVELS.get(level, str(level)), logger, event, fields)
+        except Exception as exc:  # noqa: BLE001 - as above
+            line = _lost(logger, exc)
+        self._write(line)
+
+    def _write(self, line: str) -> None:
+        # Threads of libraries may tell something too.
+        self.acquire()
         try:
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
         except (OSError, ValueError):
             # stderr is closed or its reader is gone: there is nobody left to tell
             return
+        finally:
+            self.release()
 
     def filter(self, record: logging.LogRecord) -> bool:
         # Checked here and not by level alone: a library may turn its own logger up.
         ours = record.name == _OUR_ROOT or record.name.startswith(f"{_OUR_ROOT}.")
         return (ours or record.levelno >= logging.WARNING) and bool(super().filter(record))
+
+
+# Nobody has said yet where lines go: what looks like a secret is masked all the same.
+_UNCONFIGURED = StderrHandler(JsonLines(()))
 
 
 def configure_logs(level: str, fmt: str | None, secrets: Sequence[str], *, quiet: bool = False) -> None:
@@ -101,81 +96,68 @@ def configure_logs(level: str, fmt: str | None, secrets: Sequence[str], *, quiet
     elsewhere. `quiet` is for a command that shows its progress in the foreground when nobody asked for logs
     (`not settings.logs_asked_for`): they then start at warning. Libraries are heard from warning up.
     """
-    pretty = fmt == "pretty" or (fmt is None and sys.stderr.isatty())
+    on_terminal = sys.stderr.isatty()
+    pretty = fmt == "pretty" or (fmt is None and on_terminal)
     threshold = logging.getLevelNamesMapping()[level.upper()]
     if quiet:
         threshold = max(threshold, logging.WARNING)
-    handler = StderrHandler()
-    handler.setFormatter(_formatter(secrets, pretty=pretty))
+    handler = StderrHandler(PrettyLines(secrets, colours=on_terminal) if pretty else JsonLines(secrets))
     root = logging.getLogger()
     for old in [known for known in root.handlers if isinstance(known, StderrHandler)]:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(max(threshold, logging.WARNING))
     logging.getLogger(_OUR_ROOT).setLevel(threshold)
-    _route_through_stdlib()
 
 
 class Logger:
-    """A logger of ours. What nobody wants to read costs next to nothing: the level is looked at first."""
+    """A logger of ours. What nobody wants to read costs next to nothing: the level is looked at first.
+
+    A field `exc_info` is an error, whose traceback the line then has, or None.
+    """
 
     def __init__(self, name: str) -> None:
         self._stdlib = logging.getLogger(name)
-        self._logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
 
-    def debug(self, event: str, **fields: object) -> None:
-        if self._stdlib.isEnabledFor(logging.DEBUG):
-            self._logger.debug(event, **fields)
+    def debug(self, event: str, /, **fields: object) -> None:
+        self._tell(logging.DEBUG, event, fields)
 
-    def info(self, event: str, **fields: object) -> None:
-        if self._stdlib.isEnabledFor(logging.INFO):
-            self._logger.info(event, **fields)
+    def info(self, event: str, /, **fields: object) -> None:
+        self._tell(logging.INFO, event, fields)
 
-    def warning(self, event: str, **fields: object) -> None:
-        self._logger.warning(event, **fields)
+    def warning(self, event: str, /, **fields: object) -> None:
+        self._tell(logging.WARNING, event, fields)
 
-    def error(self, event: str, **fields: object) -> None:
-        self._logger.error(event, **fields)
+    def error(self, event: str, /, **fields: object) -> None:
+        self._tell(logging.ERROR, event, fields)
 
-    def exception(self, event: str, **fields: object) -> None:
+    def exception(self, event: str, /, **fields: object) -> None:
         """With the traceback of the error that is being handled."""
-        self._logger.exception(event, **fields)  # noqa: LOG004 - its callers are the handlers
+        self._tell(logging.ERROR, event, {**fields, "exc_info": sys.exception()})
+
+    def _tell(self, level: int, event: str, fields: dict[str, object]) -> None:
+        if not self._stdlib.isEnabledFor(level):
+            return
+        if "exc_info" in fields:
+            error = fields.pop("exc_info")
+            if isinstance(error, BaseException):
+                fields[EXCEPTION] = _traceback(error)
+        told = {**_BOUND.get(), **fields}
+        created = time.time()
+        handlers = [known for known in logging.root.handlers if isinstance(known, StderrHandler)]
+        for handler in handlers or (_UNCONFIGURED,):
+            handler.tell(created, level, self._stdlib.name, event, told)
 
 
 def get_logger(name: str) -> Logger:
     """Pass `__name__`. Quiet below warning until `configure_logs` has been called."""
-    if not structlog.is_configured():
-        # structlog's own default prints to stdout, which belongs to --json
-        _route_through_stdlib()
     return Logger(name)
 
 
-def _route_through_stdlib() -> None:
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_SHARED,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-    )
+def _traceback(error: BaseException) -> str:
+    """Never with local variables, which may hold anything."""
+    return "".join(traceback.format_exception(error)).rstrip("\n")
 
 
-def _formatter(secrets: Sequence[str], *, pretty: bool) -> logging.Formatter:
-    renderer: Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-        if pretty
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_SHARED,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            # Tracebacks become text before the masking, and never show local variables.
-            structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info,
-            SecretMasker(secrets),
-            renderer,
-        ],
-    )
+def _lost(logger: str, exc: Exception) -> str:
+    return f"a log line of {logger} was lost: {type(exc).__name__} while writing it"

@@ -154,4 +154,4 @@ def test_who_does_not_work_with_redis_does_not_pay_for_it(tmp_path: Path) -> Non
     names = ("sys", "marketeer.runtime", "marketeer.cli.start", "marketeer.cli.worker", "marketeer.cli.workers")
     code = f"import {', '.join(names)}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
-    assert not {"redis", "bullmq", "structlog", "marketeer.engine.session"} & set(loaded.stdout.split())
+    assert not {"redis", "bullmq", "marketeer.logs", "marketeer.engine.session"} & set(loaded.stdout.split())

@@ -11,20 +11,27 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketeer.logs import SecretMasker, StderrHandler, configure_logs, get_logger
+from marketeer.log_lines import JsonLines, SecretMasker
+from marketeer.logs import StderrHandler, bind, bound, configure_logs, get_logger
 
 SECRET = "hunter2-hunter2"
 
 
 @pytest.fixture(autouse=True)
-def _structlog_as_it_comes() -> Iterator[None]:
+def _logging_as_it_comes() -> Iterator[None]:
     yield
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    forget_configuration()
+
+
+def forget_configuration() -> None:
+    root = logging.getLogger()
+    for handler in [known for known in root.handlers if isinstance(known, StderrHandler)]:
+        root.removeHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("marketeer").setLevel(logging.NOTSET)
 
 
 def fail_with(text: str) -> None:
@@ -53,11 +60,23 @@ def test_an_event_is_one_line_of_json_on_stderr(capsys: pytest.CaptureFixture[st
 
 def test_ids_bound_once_are_on_every_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("info", "json", [])
-    with structlog.contextvars.bound_contextvars(goal_id="g1"):
+    with bound(goal_id="g1", item="i1"):
         get_logger("marketeer.a").info("one")
         logging.getLogger("marketeer.b").info("two")
-    get_logger("marketeer.a").info("three")
-    assert [line.get("goal_id") for line in lines(capsys)] == ["g1", "g1", None]
+        get_logger("marketeer.a").info("three", goal_id="g2")
+    get_logger("marketeer.a").info("four")
+    ids = [(line.get("goal_id"), line.get("item")) for line in lines(capsys)]
+    assert ids == [("g1", "i1"), ("g1", "i1"), ("g2", "i1"), (None, None)]
+
+
+def test_what_is_bound_within_a_block_ends_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json", [])
+    with bound(path="/webhook"):
+        bind(event_id="e1")
+        get_logger("marketeer.a").info("one")
+    get_logger("marketeer.a").info("two")
+    told = [(line.get("path"), line.get("event_id")) for line in lines(capsys)]
+    assert told == [("/webhook", "e1"), (None, None)]
 
 
 def test_the_level_decides_what_is_written(capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,7 +141,7 @@ def test_what_looks_like_a_secret_is_masked(text: str, masked: str) -> None:
 
 def test_what_is_named_like_a_secret_is_masked() -> None:
     event = {"x-api-key": "abc", "redis_password": "abc", "tokens": 12, "input_tokens": 3}
-    assert SecretMasker([])(None, "info", event) == {
+    assert SecretMasker([])(event) == {
         "x-api-key": "***",
         "redis_password": "***",
         "tokens": 12,
@@ -141,6 +160,73 @@ def test_a_secret_is_masked_in_every_spelling() -> None:
 def test_no_known_secret_survives(secret: str, before: str, after: str) -> None:
     masked = SecretMasker([secret]).text(f"{before}{secret}{after}")
     assert secret not in masked.replace("***", "\0") or secret in f"{before}\0{after}"
+
+
+_PIECES = st.sampled_from(["", " ", "\n", "\t", "\x1f", "\\", "\\n", '"', "/", "a", "task-", "k=", "ü", "'"])
+_SECRETS = st.sampled_from(['p@ss"w/rd', "back\\slash", "line\nend", "ünïcode", "12", "True", "None", "0.5"])
+_LOOKS = st.sampled_from(["sk-ant-api03-abcDEF", "whsec_abcDEF12", "Bearer abc.def", "bearer  abc", "amqp://u:p@host"])
+_TEXTS = st.tuples(_PIECES, st.one_of(_SECRETS, _LOOKS, _PIECES), _PIECES).map("".join)
+_PLAIN = st.one_of(_TEXTS, st.sampled_from([12, 120, True, False, None, 0.5, 7, 1.25]))
+
+
+@given(
+    secrets=st.lists(_SECRETS, max_size=3),
+    event=_TEXTS,
+    fields=st.dictionaries(st.sampled_from(["why", "item", "api_key", "level", "event", "12"]), _PLAIN, max_size=4),
+)
+def test_a_line_that_is_looked_over_as_a_whole_hides_what_is_hidden_part_by_part(
+    secrets: list[str], event: str, fields: dict[str, object]
+) -> None:
+    line = json.loads(JsonLines(secrets).line("T", "info", "marketeer.a", event, fields))
+    masked = SecretMasker(secrets)
+    own = {"timestamp": "T", "level": "info", "logger": masked.text("marketeer.a"), "event": masked.text(event)}
+    assert line == {**own, **masked(fields), **own}
+
+
+def test_a_field_does_not_take_the_place_of_what_every_line_has(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json", [])
+    get_logger("marketeer.a").info("true", event="false", level="error")
+    (line,) = lines(capsys)
+    assert (line["event"], line["level"]) == ("true", "info")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": {1, 2}}, b"bytes", ValueError("x"), 10**30])
+def test_whatever_a_field_holds_the_line_is_json(capsys: pytest.CaptureFixture[str], value: object) -> None:
+    configure_logs("info", "json", [])
+    get_logger("marketeer.a").info("odd", value=value)
+    assert "value" in lines(capsys)[0]
+
+
+def test_a_field_that_cannot_be_shown_stops_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise RuntimeError(SECRET)
+
+    configure_logs("info", "json", [])
+    get_logger("marketeer.a").info("odd", value=Mute())
+    assert "a log line of marketeer.a was lost: RuntimeError" in capsys.readouterr().err
+
+
+def test_a_pretty_line_shows_where_each_value_ends_and_cannot_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("info", "pretty", [])
+    get_logger("marketeer.a").info("said\x1b[2J", item="i1", why="two words", nothing="", path="\x1b[31m", n=None)
+    head, said = capsys.readouterr().err.split("said", 1)
+    assert head.endswith("Z [info     ] ")
+    assert "\x1b" not in said
+    assert said.endswith("[marketeer.a] item=i1 why='two words' nothing='' path='\\x1b[31m' n=None\n")
+
+
+def test_a_pretty_line_has_its_traceback_below(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "pretty", [])
+    try:
+        fail_with("no luck")
+    except RuntimeError:
+        get_logger("marketeer.a").exception("failed", item="i1")
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.endswith("[marketeer.a] item=i1")
+    assert (rest[0], rest[-1]) == ("Traceback (most recent call last):", "RuntimeError: no luck")
 
 
 def test_the_line_goes_to_the_stderr_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +256,6 @@ def test_a_line_that_cannot_be_formatted_is_reported_without_its_arguments(capsy
 
 
 def test_an_unconfigured_logger_leaves_stdout_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    structlog.reset_defaults()
     get_logger("marketeer.a").info("nobody listens")
     get_logger("marketeer.a").warning("somebody should")
-    assert capsys.readouterr().out == ""
+    assert [line["event"] for line in lines(capsys)] == ["somebody should"]

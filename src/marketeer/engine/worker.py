@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from marketeer.domain.errors import (
     ApiUnavailable,
     MarketeerError,
@@ -44,7 +42,7 @@ from marketeer.engine.ledger import CapReached
 from marketeer.engine.patience import PATIENCE_S, RETRY_EVERY_S, Patience
 from marketeer.engine.progress import Progress
 from marketeer.engine.racing import race
-from marketeer.logs import get_logger
+from marketeer.logs import bound, get_logger
 from marketeer.ports import Clock, Store, WorkQueue
 
 ALL_KINDS = frozenset(WorkKind)
@@ -209,9 +207,7 @@ class Worker:
             log.exception("item_crashed", item=item_id, **known)
 
     async def _work(self, item: WorkItem) -> WorkItem | None:
-        with structlog.contextvars.bound_contextvars(
-            item=item.work_item_id, goal_id=item.goal_id, task_id=item.task_id, claim=item.claim
-        ):
+        with bound(item=item.work_item_id, goal_id=item.goal_id, task_id=item.task_id, claim=item.claim):
             log.debug("item_started", kind=item.kind.value, attempt=item.attempts)
             started = self._clock.monotonic()
             handled = await self._handle_under_lease(item)
@@ -254,7 +250,7 @@ class Worker:
         if (self._options.rehearsals_only or not self._gate.is_open) and not await self._may_be_taken_up(item):
             return None
         claimed = Claimed(item_id=item_id, owner=self._options.owner, lease_until=self._lease_end())
-        with structlog.contextvars.bound_contextvars(item=item_id, goal_id=item.goal_id, task_id=item.task_id):
+        with bound(item=item_id, goal_id=item.goal_id, task_id=item.task_id):
             log.debug("item_dequeued")
             return self._given(await self._progress.apply(item.goal_id, claimed))
 

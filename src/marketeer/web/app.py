@@ -13,11 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
 
 from marketeer import __version__
 from marketeer.domain.errors import ConfigurationError, MarketeerError, TransientError, UsageError
-from marketeer.logs import get_logger
+from marketeer.logs import bound, get_logger
 from marketeer.ports import Clock
 from marketeer.runtime import Office
 from marketeer.web.auth import Keys
@@ -217,7 +216,7 @@ class Front:
                 message["headers"] = [*message.get("headers", ()), (b"date", date)]
             await send(message)
 
-        with bound_contextvars(method=scope["method"], path=scope["path"][:200]):
+        with bound(method=scope["method"], path=scope["path"][:200]):
             try:
                 await self._app(scope, receive, dated)
             finally:

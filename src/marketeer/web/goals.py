@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from structlog.contextvars import bind_contextvars
 
 from marketeer.domain.errors import ConfigurationError, UsageError
 from marketeer.domain.goal import Goal
@@ -19,6 +18,7 @@ from marketeer.domain.submission import TOKEN_ALPHABET, Submission
 from marketeer.engine.status_view import ALL_GOALS, SHOWN_GOALS, status_document
 from marketeer.engine.summary import goal_document
 from marketeer.given import MONEY_DECIMALS, text_inputs
+from marketeer.logs import bind
 from marketeer.runtime import Office
 from marketeer.web.callers import Callers
 from marketeer.web.refusal import Refusal
@@ -41,7 +41,7 @@ class GoalPages:
     async def submit(self, request: Request) -> Response:
         async with self._callers.body(request, BODY_BYTES) as (caller, found):
             submission = self._submission(found)
-        bind_contextvars(caller=caller or "token")
+        bind(caller=caller or "token")
         self._callers.limit.take(caller or "goals")
         await self._require_model(submission)
         key = request.headers.get("idempotency-key")
@@ -90,7 +90,7 @@ class GoalPages:
         return JSONResponse(document)
 
     async def _created(self, goal: Goal, *, new: bool) -> Response:
-        bind_contextvars(goal_id=goal.goal_id)
+        bind(goal_id=goal.goal_id)
         document = await goal_document(self._office.store, goal.goal_id, self._office.clock)
         return JSONResponse(document, 201 if new else 200, headers={"Location": f"/goals/{goal.goal_id}"})
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from structlog.contextvars import bind_contextvars
 
 from marketeer.domain.event import (
     MAX_DATA_BYTES,
@@ -21,6 +20,7 @@ from marketeer.domain.event import (
 )
 from marketeer.domain.event_effect import Receipt, receipt_document
 from marketeer.engine.event_bus import EventBus
+from marketeer.logs import bind
 from marketeer.web.callers import Callers
 from marketeer.web.refusal import Refusal
 from marketeer.web.schemas import NO_NUL
@@ -40,10 +40,10 @@ class WebhookPage:
             if signer is not None:
                 found = _signed_by(signer, found, request)
             source = found.get("source") if isinstance(found, dict) else None
-            bind_contextvars(caller=signer or "token")
+            bind(caller=signer or "token")
             self._callers.limit.take(signer or (source if isinstance(source, str) else "")[:200] or "token")
             receipt = await self._accept(found)
-        bind_contextvars(event_id=receipt.event_id)
+        bind(event_id=receipt.event_id)
         content = receipt_document(receipt) | {"differs": receipt.differs}
         return JSONResponse(content, status_code=200 if receipt.duplicate else 202)
 
