@@ -131,8 +131,11 @@ def assert_nothing_lost_or_doubled(workspace: Path) -> Ledger:
     assert {goal["status"] for goal in ledger.goals} == {"completed"}
     assert {task["status"] for task in ledger.tasks} == {"approved"}
     assert ledger.reservations == []
-    settled = Counter(call["work_item_id"] for call in ledger.settled)
-    assert set(settled.values()) == {1}, "a recorded call was made again"
+    settled = Counter((call["kind"], call["work_item_id"]) for call in ledger.settled)
+    # A plan that cannot be used is asked for once more, and stand-ins that know of no plans are asked twice.
+    most = {"plan": 2}
+    again = [(kind, item) for (kind, item), count in settled.items() if count > most.get(kind, 1)]
+    assert not again, "a recorded call was made again"
     written = {call["work_item_id"] for call in ledger.settled if call["kind"] == "execute"}
     assert len(written) == sum(task["generation"] for task in ledger.tasks)
     approvals = Counter(entry["task_id"] for entry in ledger.journal if entry["what"] == "task_approved")

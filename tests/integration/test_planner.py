@@ -244,15 +244,15 @@ async def test_a_plan_that_costs_more_than_is_left_is_none(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("says", "calls", "why"),
     [
-        ("# A landing page\n\nWords.", 1, "no JSON object"),
+        ("# A landing page\n\nWords.", 2, "no JSON object"),
         (lambda request: response(request, "", "refusal"), 1, "declined"),
         (ConfigurationError("this key may not use model 'claude-opus-5-5'"), 0, "may not use model"),
     ],
 )
-async def test_an_answer_that_is_no_plan_costs_one_call_and_the_goal_goes_by_the_rules(
+async def test_an_answer_that_is_no_plan_is_repaired_once_where_that_may_help_and_then_the_rules_plan(
     tmp_path: Path, says: Any, calls: int, why: str
 ) -> None:
-    async with a_planning_room(tmp_path, [says]) as room:
+    async with a_planning_room(tmp_path, [says] * max(calls, 1)) as room:
         goal = await room.goal()
         found = await room.propose(goal)
         assert isinstance(found, Unusable)

@@ -142,23 +142,34 @@ async def test_what_the_caller_finds_wrong_is_repaired_like_a_broken_form(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    "said",
     [
-        ("# A page\n\nNo form at all.", "no JSON object"),
-        (stopped("refusal"), "declined"),
-        ("", "no JSON object"),
-        ("[" * 100_000, "no JSON object"),
-        ('{"a":' * 50_000, "no JSON object"),
-        ('{"score": NaN, "reason": "x"}', "no JSON object"),
-        ('{"score": 7, "reason": "\\ud800"}', "no JSON object"),
-        ('{"score": ' + "9" * 5_000 + ', "reason": "x"}', "no JSON object"),
+        "# A page\n\nNo form at all.",
+        "",
+        "[" * 100_000,
+        '{"a":' * 50_000,
+        '{"score": NaN, "reason": "x"}',
+        '{"score": 7, "reason": "\\ud800"}',
+        '{"score": ' + "9" * 5_000 + ', "reason": "x"}',
     ],
 )
-async def test_what_asking_again_would_not_help_costs_one_call(tmp_path: Path, said: Scripted, why: str) -> None:
-    async with an_asker(tmp_path, [said]) as asker:
+async def test_an_answer_without_an_object_is_asked_for_once_more_and_then_given_up(tmp_path: Path, said: str) -> None:
+    async with an_asker(tmp_path, [said, GOOD]) as asker:
+        assert await asker.ask() == Score(score=7, reason="clear")
+        assert "no JSON object that can be read" in asker.model.requests[1].user
+        assert len(await asker.bill()) == 2
+    async with an_asker(tmp_path / "again", [said, said]) as asker:
         found = await asker.ask()
         assert isinstance(found, Unusable)
-        assert why in found.reason
+        assert "no JSON object" in found.reason
+        assert len(await asker.bill()) == 2
+
+
+async def test_what_a_model_declines_is_not_asked_for_again(tmp_path: Path) -> None:
+    async with an_asker(tmp_path, [stopped("refusal")]) as asker:
+        found = await asker.ask()
+        assert isinstance(found, Unusable)
+        assert "declined" in found.reason
         assert len(await asker.bill()) == 1
 
 
@@ -173,9 +184,9 @@ async def test_an_answer_that_was_recorded_is_never_bought_again(tmp_path: Path)
         first = await asker.ask()
         assert await asker.ask() == first
         assert len(await asker.bill()) == 2
-    async with an_asker(tmp_path / "again", ["nothing of use"]) as asker:
+    async with an_asker(tmp_path / "again", ["nothing of use", "nothing either"]) as asker:
         assert await asker.ask() == await asker.ask()
-        assert len(await asker.bill()) == 1
+        assert len(await asker.bill()) == 2
 
 
 async def test_a_step_taken_up_after_a_bad_first_answer_goes_on_with_the_repair(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from marketeer.adapters.workspace import FOLDERS, FileWorkspace
+from marketeer.adapters.workspace import DATABASE_NAME, FOLDERS, FileWorkspace
 from marketeer.cli import output, text, wizard
-from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called
+from marketeer.cli.common import Call, JsonOption, WorkspaceOption, called, run
 from marketeer.domain.document import CONTEXT_PATH
 from marketeer.domain.errors import UsageError
+from marketeer.runtime import open_office
 
 EXAMPLE = Path(__file__).parent.parent / "team" / "example"
 README = "context/README.md"
@@ -43,6 +44,7 @@ def init(
     """Make a workspace, with --example for a made-up company to try things on."""
     call = called(workspace, as_json=as_json)
     made = _make(call, example=example)
+    made += run(_make_database(call))
     if as_json:
         output.document({"workspace": str(call.settings.workspace_dir), "created": made, "error": None})
         return 0
@@ -75,6 +77,14 @@ def _make(call: Call, *, example: bool) -> list[str]:
         msg = f"workspace {str(root)!r} cannot be written ({exc.strerror}); change its permissions or give another"
         raise UsageError(msg) from exc
     return made
+
+
+async def _make_database(call: Call) -> list[str]:
+    """An empty one, so that from now on every command says what there is here, and what there is not."""
+    if FileWorkspace(call.settings.workspace_dir).exists:
+        return []
+    async with open_office(call.settings):
+        return [DATABASE_NAME]
 
 
 def _next_steps(call: Call, *, example: bool, wrote: bool) -> list[str]:

@@ -117,7 +117,8 @@ def _send_back(draft: Draft, task: Task, this: Standing, best: Standing) -> None
     cycles = draft.goal.cycles + (1 if task.revision else 0)
     draft.set_goal(cycles=cycles)
     rejected = "rejected, to be begun anew: " if this.rejected else ""
-    summary = f"{rejected}{len(this.findings)} findings; first: {this.findings[0].line()}"
+    count = "1 finding: " if len(this.findings) == 1 else f"{len(this.findings)} findings; first: "
+    summary = f"{rejected}{count}{this.findings[0].line()}"
     revised = draft.move(
         task,
         TaskStatus.REVISION,

@@ -13,7 +13,7 @@ from marketeer.domain.contradiction import TO_AGREE
 from marketeer.domain.document import goal_path
 from marketeer.domain.forecast import PlanForecast, TimeRange, grade
 from marketeer.domain.goal import Goal
-from marketeer.domain.ledger import GoalBill, Spend
+from marketeer.domain.ledger import Call, GoalBill, Spend
 from marketeer.domain.markdown import section_of
 from marketeer.domain.plan import Plan, PlannedBy
 from marketeer.domain.review import Review, Severity
@@ -84,6 +84,7 @@ class Reports:
             sources=source_tables(approved, reviews),
             before_you_publish=[*goal.before_you_publish, *ALWAYS_BEFORE_PUBLISHING],
             costs=[{"task_id": t.task_id, "spend": bill.by_task.get(t.task_id, Spend())} for t in tasks],
+            of_no_task=_of_no_task(calls),
             estimated=sum(call.estimated for call in calls),
             forecast=_forecast_line(goal, bill),
         )
@@ -155,7 +156,7 @@ def _verdict(task: Task, reviews: Sequence[Review]) -> str:
     last = max((r for r in reviews if r.task_id == task.task_id), key=lambda r: r.number, default=None)
     verdict = task.verdict or "approved"
     if task.revision:
-        verdict += f" after {task.revision} revision(s)"
+        verdict += f" after {_counted(task.revision, 'revision')}"
     if last is None:
         return verdict
     if task.verdict != "approved" and task.kept:
@@ -163,6 +164,19 @@ def _verdict(task: Task, reviews: Sequence[Review]) -> str:
     else:
         left = [f for f in last.findings if f.severity is not Severity.MINOR or task.verdict != "approved"]
     return verdict + "".join(f"; {finding.line()}" for finding in left)
+
+
+def _of_no_task(calls: Sequence[Call]) -> Spend | None:
+    """What the goal itself cost: its plan, its report. None: nothing."""
+    own = [call for call in calls if call.task_id is None]
+    if not own:
+        return None
+    return Spend(
+        calls=len(own),
+        input_tokens=sum(call.usage.total_input_tokens for call in own),
+        output_tokens=sum(call.usage.output_tokens for call in own),
+        settled_usd=sum((call.cost_usd for call in own), Decimal(0)),
+    )
 
 
 def _result(current: Sequence[Task], approved: Sequence[Task]) -> str:
@@ -216,9 +230,29 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def _line(text: str) -> str:
+    """What stands in a list stays in its item, whatever was written: notes and reasons come from people, too."""
+    return " ".join(text.split())
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _render(name: str, **values: Any) -> str:
     text: str = _environment().get_template(name).render(**values)
-    return text
+    return tidy(text)
+
+
+def tidy(text: str) -> str:
+    """Markdown with one empty line where several stood, but for what is fenced, and one end of line at its end."""
+    lines: list[str] = []
+    fenced = False
+    for line in text.strip().split("\n"):
+        fenced ^= line.startswith("```")
+        if line.strip() or fenced or lines[-1].strip():
+            lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 @cache
@@ -233,6 +267,8 @@ def _environment() -> Any:
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = _cell
+    environment.filters["line"] = _line
+    environment.filters["counted"] = _counted
     environment.filters["cost"] = lambda cost: range_text(cost.low_usd, cost.expected_usd, cost.high_usd)
     environment.filters["span"] = span_text
     return environment

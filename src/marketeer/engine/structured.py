@@ -33,6 +33,7 @@ MAX_CALLS = 2
 MAX_FINDINGS = 12
 MAX_FINDING_CHARS = 300
 CUT = frozenset({"max_tokens", "model_context_window_exceeded"})
+NO_OBJECT = "There was no JSON object that can be read: answer with one of the form, whole, and nothing around it."
 # What the API's forms may not say; the form itself is still held against it here.
 _UNSAID = frozenset(
     {
@@ -218,14 +219,14 @@ def _path(goal: Goal, item: WorkItem, attempt: int) -> str:
 
 def _read(question: Question[Form], said: _Said) -> tuple[Form | None, Sequence[str], str]:
     """The form; else what a repair is told, and the same for people. Nothing to tell: asking again would not help,
-    since the model declined, or knows of no forms."""
+    since the model declined."""
     if said.stop_reason == "refusal":
         return None, (), "the model declined to answer"
     found = json_object(said.text)
     if found is None and said.stop_reason in CUT:
         return None, ("The answer was cut off: be much briefer, so that it is whole.",), "the answer was cut off"
     if found is None:
-        return None, (), "the answer holds no JSON object"
+        return None, (NO_OBJECT,), "the answer holds no JSON object"
     try:
         form = question.form.model_validate(found)
     except ValidationError as exc:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -13,6 +13,7 @@ from marketeer.adapters.rehearsal.foundation import write_context
 from marketeer.adapters.rehearsal.writer import Order, write
 from marketeer.domain.contract import GOAL_SOURCE
 from marketeer.domain.contract_check import check
+from marketeer.domain.contract_voice import ANCHORS
 from marketeer.domain.errors import PermanentError
 from marketeer.domain.product_context import facts_of, parse_context
 from marketeer.domain.review import Finding, Severity
@@ -22,8 +23,9 @@ from marketeer.ports import Clock, Material, ModelRequest, ModelResponse
 _STEPS = 8
 _WEIGHTS = {Severity.CRITICAL: 100, Severity.MAJOR: 10, Severity.MINOR: 1}
 _FALLBACK_DAY = date(2026, 1, 5)
-# What is tried, best first: rich rows, then leaner ones, then other words.
-_ATTEMPTS = ((2, 0), (1, 0), (0, 0), (1, 1), (0, 2))
+# What is tried, best first: rich rows, then the company's own words spelled out, then leaner rows, then other words.
+_ATTEMPTS = ((2, 0, False), (2, 0, True), (1, 0, False), (1, 0, True), (0, 0, True), (1, 1, True), (0, 2, True))
+_LONGEST_NAME = 60
 
 
 class RehearsalModel:
@@ -111,14 +113,22 @@ def rehearse(material: Material) -> str:
         facts=facts,
     )
     best: _Draft | None = None
-    for richness, turn in _ATTEMPTS:
-        text = write(replace(order, richness=richness, seed=order.seed + turn))
+    named = _shortest(facts.anchors)
+    for richness, turn, names in _ATTEMPTS:
+        text = write(replace(order, richness=richness, seed=order.seed + turn, named=named if names else ()))
         draft = _Draft(text=text, weight=_weight(check(contract, text, facts).findings))
         if best is None or draft.weight < best.weight:
             best = draft
         if best.weight == 0:
             break
     return best.text if best else ""
+
+
+def _shortest(anchors: Sequence[str]) -> tuple[str, ...]:
+    """As many of the company's own words as a document has to hold: where a context has none of the sections that
+    phrases are filled from, they would not occur otherwise."""
+    fit = sorted((anchor for anchor in anchors if len(anchor) <= _LONGEST_NAME), key=len)
+    return tuple(fit[:ANCHORS])
 
 
 def _weight(findings: tuple[Finding, ...]) -> int:

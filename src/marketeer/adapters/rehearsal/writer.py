@@ -65,6 +65,7 @@ class Order:
     seed: int
     facts: Facts = field(default_factory=Facts)
     richness: int = 2
+    named: tuple[str, ...] = ()  # the company's own words that have to occur, whatever else does
 
 
 def write(order: Order) -> str:
@@ -216,6 +217,10 @@ class _Writer:
             ["A1", "The product context is complete enough to work from", "A rehearsal reads nothing else",
              "Have its owner read the product context once more"],
         ]  # fmt: skip
+        if self.order.named:
+            own = ", ".join(f"{word} [ctx]" for word in self.order.named)
+            rows.append(["A2", f"What the product context names still holds: {own}", "It was not asked again",
+                         "Have its owner confirm each of them"])  # fmt: skip
         gaps = [
             (not self.order.context.personas, "The reader is the person who decides", "No persona is on file"),
             (not self.order.context.goals, "The goal's measure can be counted today", "No baseline is on file"),
