@@ -138,6 +138,15 @@ CONTEXT = """# Product Marketing Context: Harbourlog
 LONG_CONTEXT = (
     CONTEXT + "\n## Notes from the season\n\n" + "The wind was from the west and berth nine stayed empty. " * 520
 )
+# What people write who know of no template.
+FREE_CONTEXT = """# Padaria Três Marias
+
+We bake in 7 shops in Lisbon. Sourdough at €4,20, pastéis de nata at €1,35 or €7,50 for six | "caixa de seis".
+
+## What we want
+
+Subscriptions to Pão à Porta (€29 a month): from 240 to 600 by June 2027.
+"""
 PRICE = Price(
     input=Decimal(3),
     output=Decimal(15),
@@ -192,8 +201,8 @@ def own_skill(*sections: Section, envelope: bool = True) -> Skill:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     ("context", "goal"),
-    [(CONTEXT, GOAL), ("", GOAL), (CONTEXT, HARD_GOAL), ("", HARD_GOAL), (LONG_CONTEXT, GOAL)],
-    ids=["known", "nothing known", "hard goal", "hard goal and nothing known", "30 KB of context"],
+    [(CONTEXT, GOAL), ("", GOAL), (CONTEXT, HARD_GOAL), ("", HARD_GOAL), (LONG_CONTEXT, GOAL), (FREE_CONTEXT, GOAL)],
+    ids=["known", "nothing known", "hard goal", "hard goal and nothing known", "30 KB of context", "no template"],
 )
 def test_every_skills_document_holds_against_its_contract(name: str, context: str, goal: str) -> None:
     made = material(TEAM.skill(name), context=context, goal=goal)

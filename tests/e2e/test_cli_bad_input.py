@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import GOAL, Cli
+from tests.e2e.conftest import GOAL, Cli, Inside
 
 BAD_CALLS: dict[str, tuple[tuple[str | bytes, ...], str]] = {
     "no goal": (("start", "--rehearse"), "no goal"),
@@ -64,6 +64,24 @@ def test_without_a_key_both_remedies_are_named_and_nothing_is_rehearsed_silently
     assert "ANTHROPIC_API_KEY" in result.complaint
     assert "--rehearse" in result.complaint
     assert cli.files == []
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("plan", "show", "x"), "no goal 'x'"),
+        (("approve", "x"), "no approval 'x'"),
+        (("failed", "retry", "x"), "no task 'x'"),
+        (("learnings", "show", "x"), "no learning 'x'"),
+        (("show", "last"), "there is no goal yet"),
+    ],
+)
+def test_right_after_init_what_is_not_there_is_named(inside: Inside, words: tuple[str, ...], part: str) -> None:
+    assert inside("init", "--no-input").code == 0
+    result = inside(*words)
+    assert (result.code, result.out) == (2, "")
+    assert part in result.complaint
+    assert inside("health").code == 0
 
 
 def test_with_json_an_error_is_still_one_document(cli: Cli) -> None:

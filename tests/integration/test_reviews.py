@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -403,6 +404,24 @@ async def test_the_report_says_what_the_reviews_cost_and_what_they_changed(tmp_p
         report = read(office, goal.report_path)
         cost = sum(review.cost_usd for review in await reviews_of(office, goal))
         assert re.search(rf"\| {SKILL} \| standard \| 2 \| 6 → 9 \| \${cost} \|", report)
+
+
+async def test_what_the_report_lists_adds_up_to_the_bill_and_its_pages_have_no_holes(tmp_path: Path) -> None:
+    clerk = Clerk()
+    clerk.says[REVIEW] = [rated(6.0), rated(9.0)]
+    async with an_office_that_asks(tmp_path, clerk) as office:
+        goal = await finish(office, FAN)
+        report = read(office, goal.report_path)
+        rows = re.findall(r"^\| (.+?) \| (\d+) \| (\d+) \| (\d+) \| \$([\d.]+) \|$", report, re.MULTILINE)
+        assert [name for name, *_ in rows][-2:] == ["the goal's own plan and report", "**Total**"]
+        *parts, total = [[Decimal(figure) for figure in figures] for _, *figures in rows]
+        assert [sum(column) for column in zip(*parts, strict=True)] == total
+        calls = await office.store.calls(goal.goal_id)
+        assert (total[0], total[3]) == (len(calls), sum(call.cost_usd for call in calls))
+        for page in ("plan.md", "report.md"):
+            text = read(office, f"goals/{goal.goal_id}/{page}")
+            assert "\n\n\n" not in text
+            assert text.rstrip() + "\n" == text
 
 
 async def test_a_critical_finding_of_the_contract_is_not_outweighed_by_a_fooled_model(tmp_path: Path) -> None:

@@ -27,6 +27,13 @@ _QUOTE = re.compile(r'"(?P<text>[^"\n]{3,600})"[.,]?\s{0,3}[(\[](?P<source>[^)\]
 _NOTHING = frozenset({"", "-", "n/a", "na", "none", "none yet", "tbd", "not known", "?"})
 _PLAN = re.compile(r"(?:^|[.;]\s+|,\s+)(?P<name>[A-Z][\w+-]*(?: [A-Z][\w+-]*)?)\s*[:(]\s*(?=[$\u20ac\u00a3\d])")
 _ANCHOR_CHARS = 6
+_NAME_WORDS = 5
+_ASIDE = re.compile(r":\s|\s[-\u2013\u2014|/]\s|\s\(|,\s")
+_TITLES_OF_ANYTHING = frozenset(
+    {"about", "about us", "brand", "company", "company profile", "facts", "introduction", "notes", "our company",
+     "our product", "overview", "product", "product overview", "profile", "readme", "who we are"}
+)  # fmt: skip
+_MARKUP = re.compile(r"<[^<>]*>|[<>|`\[\]{}\\]")
 _PRICE_SECTIONS = ("overview", "pric", "plan", "offer", "packag")
 
 
@@ -190,12 +197,22 @@ def _product(outline: Outline) -> str | None:
     labelled = _PRODUCT.search(outline.text)
     if labelled and (name := _name(labelled["name"])):
         return name
-    return _name(title) if "context" not in title.casefold() else None
+    return _titled(title)
+
+
+def _titled(title: str) -> str | None:
+    """The name that a title of one's own making begins with. A sentence is none, nor is what any document may be
+    called: every output would have to say it."""
+    name = _ASIDE.split(title)[0].strip()
+    known = "context" not in title.casefold() and name.casefold() not in _TITLES_OF_ANYTHING
+    return _name(name) if known and len(name.split()) <= _NAME_WORDS else None
 
 
 def _name(value: str) -> str | None:
-    """A product's name; what goes on for longer is a sentence, and its beginning will do."""
-    name = " ".join(_known(value).split())
+    """A product's name, as it can stand in any text; what goes on for longer is a sentence, and its beginning will
+    do."""
+    parts = (" ".join(part.split()) for part in _MARKUP.split(_known(value)))
+    name = next(filter(None, parts), "")
     if len(name) > PRODUCT_CHARS:
         name = name[:PRODUCT_CHARS].rpartition(" ")[0] or name[:PRODUCT_CHARS]
     return name.strip(" .:;,|") or None
