@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from marketeer.adapters.sqlite.metrics import ended_between
 from marketeer.adapters.sqlite.pruning import PruneOrder, prune
 from marketeer.adapters.system_clock import SystemClock
 from marketeer.domain import metrics as m
@@ -231,6 +234,47 @@ async def test_metrics_are_the_stores_own_sums_and_the_same_after_a_restart(tmp_
     assert (record.approved, record.failed, record.approval_rate) == (1, 1, 0.5)
     assert record.cost_per_approved_usd == pytest.approx(record.cost_usd)
     assert "1 completed, 1 failed" in page
+
+
+async def test_metrics_of_a_time_are_those_of_the_goals_that_ended_in_it(tmp_path: Path) -> None:
+    clerk = Clerk()
+    clerk.says[SKILL] = [PermanentError("no"), None]
+    async with an_office(tmp_path, clerk) as office:
+        await finish(office)
+        between = office.clock.now()
+        for pipeline in (FAN, SOLO):
+            await finish(office, pipeline)
+        await finish(office, rehearsal=True)
+        await submit(office)
+        now = office.clock.now()
+        day = timedelta(days=1)
+        early = await office.store.metrics(now=now, ended_from=between - day, ended_before=between)
+        late = await office.store.metrics(now=now, ended_from=between, ended_before=now + day)
+        everything = await seen(office)
+    assert early.of(m.GOALS) == {("failed",): 1}
+    assert late.of(m.GOALS) == {("completed",): 2}
+    assert early.total(m.COST) + late.total(m.COST) == pytest.approx(everything.total(m.COST))
+    for family in (m.TASKS, m.CALLS, m.REVIEWS, m.RETRIES):
+        assert (early + late).of(family) == everything.of(family), family.name
+    for family in (m.GOAL_TIME, m.CALL_TIME, m.WORK):
+        assert (early + late).span(family).counts == everything.span(family).counts, family.name
+
+
+async def test_what_is_read_for_a_time_grows_with_the_goals_that_ended_in_it_alone(tmp_path: Path) -> None:
+    async with an_office(tmp_path, Clerk()) as office:
+        await finish(office)
+        now, path = office.clock.now(), office.workspace.database_path
+    said: list[str] = []
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.set_trace_callback(said.append)
+        ended_between(connection, now - timedelta(days=1), now, now)
+        connection.set_trace_callback(None)
+        asked = [statement for statement in said if "finished_at >=" in statement]
+        steps = {row["detail"] for each in asked for row in connection.execute(f"EXPLAIN QUERY PLAN {each}")}
+    assert len(asked) == 5
+    # "one" is what has been chosen already
+    assert [step for step in steps if "AUTOMATIC" in step or ("SCAN" in step and step != "SCAN one")] == []
 
 
 async def test_revisions_and_retries_are_counted(tmp_path: Path) -> None:

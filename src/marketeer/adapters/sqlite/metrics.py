@@ -58,7 +58,7 @@ _TASK_ROWS = _rows(
 _STEP_ROWS = _rows(
     f"SELECT w.kind, w.attempts, {_span('max(w.created_at, w.due_at)', 'w.claimed_at')} AS waited,"
     f" CASE WHEN w.state = 'done' THEN {_span('w.claimed_at', 'w.done_at')} END AS worked"
-    " FROM work_items w JOIN goals g USING (goal_id) WHERE g.rehearsal = 0 AND {steps}",
+    " FROM {steps} WHERE g.rehearsal = 0",
     f"sum(max(0, attempts - 1)) AS retries, {_buckets('waited')}, {_buckets('worked')}",
     by="kind",
 )
@@ -67,7 +67,8 @@ _REVIEW_ROWS = (
     " WHERE g.rehearsal = 0 AND {reviews} GROUP BY r.verdict"
 )
 _CALL_ROWS = _rows(
-    "SELECT c.*, coalesce(c.skill, '') AS by_skill, CASE WHEN c.estimated = 0 THEN c.latency_s END AS s"
+    f"SELECT c.kind, coalesce(c.skill, '') AS by_skill, c.model, c.estimated, {', '.join(_TOKEN_TYPES.values())},"
+    " c.cost_microusd, CASE WHEN c.estimated = 0 THEN c.latency_s END AS s"
     " FROM calls c WHERE c.rehearsal = 0 AND {calls}",
     f"count(*) AS n, {', '.join(f'sum({column}) AS {column}' for column in _TOKEN_TYPES.values())},"
     f" sum(cost_microusd) AS cost_microusd, {_buckets('s')}",
@@ -77,24 +78,36 @@ _CALL_ROWS = _rows(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Which:
-    """Conditions that choose rows of each table. Every one of them uses an index, or means everything."""
+    """Conditions that choose rows of each table, and where the steps come from. Every one of them uses an index, or
+    means everything."""
 
     goals: str = "1"
     tasks: str = "1"
-    steps: str = "1"
+    steps: str = "work_items w JOIN goals g USING (goal_id)"
     reviews: str = "1"
     calls: str = "1"
 
 
+def _of_goals(condition: str) -> _Which:
+    """What belongs to these goals. Of many in one go: asking for each costs several times as much."""
+    chosen = f"IN (SELECT g.goal_id FROM goals g WHERE {condition})"
+    return _Which(
+        goals=condition,
+        tasks=f"t.goal_id {chosen}",
+        steps=f"goals g CROSS JOIN work_items w ON {_STEPS_OF_GOAL} AND {condition}",
+        reviews=f"r.goal_id {chosen}",
+        calls=f"c.goal_id {chosen}",
+    )
+
+
+# There is no index of work items by goal, but their ids begin with the goal's token, the last part of its id. CROSS
+# JOIN keeps the goals outside, and the plus keeps SQLite from making an index of all items for this.
+_TOKEN = "substr(g.goal_id, length(rtrim(g.goal_id, replace(g.goal_id, '-', ''))) + 1)"  # noqa: S105 - SQL
+_STEPS_OF_GOAL = f"w.work_item_id >= {_TOKEN} AND w.work_item_id < {_TOKEN} || '~' AND +w.goal_id = g.goal_id"
+
 _EVERYTHING = _Which()
-# There is no index of work items by goal, but their ids begin with the goal's token.
-_ONE_GOAL = _Which(
-    goals="g.goal_id = :goal_id",
-    tasks="t.goal_id = :goal_id",
-    steps="w.work_item_id >= :token AND w.work_item_id < :token_end AND w.goal_id = :goal_id",
-    reviews="r.goal_id = :goal_id",
-    calls="c.goal_id = :goal_id",
-)
+_ONE_GOAL = _of_goals("g.goal_id = :goal_id")
+_ENDED = _of_goals("g.finished_at >= :begin AND g.finished_at < :end AND g.rehearsal = 0")
 
 
 class _Sums:
@@ -133,14 +146,8 @@ def everything(connection: sqlite3.Connection, now: datetime) -> Metrics:
 
 def ended_between(connection: sqlite3.Connection, begin: datetime, end: datetime, now: datetime) -> Metrics:
     """Of the goals that ended then. What it reads grows with those alone."""
-    rows = connection.execute(
-        "SELECT goal_id FROM goals WHERE finished_at >= ? AND finished_at < ? AND rehearsal = 0",
-        (time_text(begin), time_text(end)),
-    )
-    together = Metrics(queue=queue_depth(connection, now))
-    for row in rows.fetchall():
-        together += _sums(connection, _ONE_GOAL, _of_goal(row["goal_id"])).done()
-    return together
+    ended = _sums(connection, _ENDED, {"begin": time_text(begin), "end": time_text(end)})
+    return Metrics(queue=queue_depth(connection, now)) + ended.done()
 
 
 def queue_depth(connection: sqlite3.Connection, now: datetime) -> QueueDepth:
@@ -220,17 +227,12 @@ def _prunable(connection: sqlite3.Connection, which: _Which, values: Mapping[str
     return sums
 
 
-def _of_goal(goal_id: str) -> dict[str, str]:
-    token = goal_id.rsplit("-", 1)[-1]
-    return {"goal_id": goal_id, "token": token, "token_end": f"{token}~"}
-
-
 # -- pruning ---------------------------------------------------------------------------------------------------
 
 
 def keep_sums_of(connection: sqlite3.Connection, goal_id: str) -> None:
     """To be called in the transaction that prunes a goal, before its rows go."""
-    together = _pruned(connection) + _prunable(connection, _ONE_GOAL, _of_goal(goal_id)).done()
+    together = _pruned(connection) + _prunable(connection, _ONE_GOAL, {"goal_id": goal_id}).done()
     connection.execute("INSERT OR REPLACE INTO pruned_metrics (id, data) VALUES (1, ?)", (_encoded(together),))
 
 
