@@ -308,7 +308,7 @@ def test_a_damaged_database_is_told_in_one_line_and_not_touched_and_its_backup_g
     backup = database.read_bytes()
     damaged = damage(backup)
     database.write_bytes(damaged)
-    for arguments in (("resume",), ("status",), START):
+    for arguments in (("resume",), ("status",), ("backup", "kept.tar.gz"), START):
         result = run(*arguments, cwd=tmp_path)
         assert result.returncode == 2, arguments
         assert "is damaged" in complaint_of(result.stderr)
@@ -319,6 +319,21 @@ def test_a_damaged_database_is_told_in_one_line_and_not_touched_and_its_backup_g
     database.write_bytes(backup)
     assert run("resume", cwd=tmp_path).returncode == 0
     assert_nothing_lost_or_doubled(tmp_path / "workspace")
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_work_stops_with_a_remedy_when_its_database_is_removed_or_replaced(tmp_path: Path, replaced: bool) -> None:
+    with running(*START, cwd=tmp_path) as process:
+        until(process, "started")
+        database = tmp_path / DATABASE
+        copy = database.read_bytes()
+        database.unlink()
+        if replaced:
+            database.write_bytes(copy)
+        code, _, err = end_of(process)
+    assert code == 2
+    assert "was removed or replaced" in complaint_of(err)
+    assert "restore a backup" in complaint_of(err)
 
 
 def test_a_database_locked_for_ten_seconds_holds_the_work_up_and_spoils_nothing(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from marketeer.adapters.sqlite.file_lock import FileLock
 from marketeer.adapters.sqlite.jobs import Batch, Job, fail_all, is_busy, resolve, run_read, translated
 from marketeer.adapters.sqlite.thread import DatabaseThread
 from marketeer.caution import Caution
-from marketeer.domain.errors import StoreUnavailable
+from marketeer.domain.errors import ConfigurationError, StoreUnavailable
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5_000
@@ -46,6 +46,7 @@ class Database:
         self._under_way = False
         self._begin_is_due = False
         self._caution = Caution()
+        self._file: tuple[int, int] | None = None
         self._open = False
         self._stack = contextlib.ExitStack()
         self._writer = DatabaseThread("marketeer-writes")
@@ -231,11 +232,21 @@ class Database:
         if not connection.in_transaction:
             return
         try:
-            connection.execute("COMMIT")
-        except sqlite3.Error as exc:
+            self._commit_in_place(connection)
+        except (sqlite3.Error, ConfigurationError) as exc:
             fail_all(connection, batch, exc)
         finally:
             self._lock.release()
+
+    def _commit_in_place(self, connection: sqlite3.Connection) -> None:
+        """A file that was removed or replaced takes every write, and nobody would ever read one of them."""
+        if self._path is not None and _identity(self._path) != self._file:
+            msg = (
+                f"{self._path.name} was removed or replaced while this process worked with it, so nothing can be "
+                "recorded any more: put it back, or restore a backup, and run this again"
+            )
+            raise ConfigurationError(msg)
+        connection.execute("COMMIT")
 
     def _run_batch(self, loop: asyncio.AbstractEventLoop, batch: list[Job]) -> None:
         """All of it on the thread, however long it takes."""
@@ -249,7 +260,7 @@ class Database:
             running = Batch(connection)
             for job in batch:
                 running.run(job)
-            connection.execute("COMMIT")
+            self._commit_in_place(connection)
         except Exception as exc:  # noqa: BLE001 - handed to the callers
             fail_all(connection, batch, exc)
         finally:
@@ -268,6 +279,7 @@ class Database:
         # waited for: whoever only wants to read need not care who writes.
         with contextlib.nullcontext() if self._is_ready(is_ready) else self._locked():
             self._writer_connection = self._connect()
+            self._file = _identity(self._path) if self._path else None
             prepare(self._writer_connection)
         if self._path is None:
             self._reads = self._writer_connection
@@ -318,6 +330,15 @@ class Database:
 def data_version(connection: sqlite3.Connection) -> int:
     """Of the writing connection: it changes whenever another process has committed."""
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there, None when none does."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _in_one_view(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

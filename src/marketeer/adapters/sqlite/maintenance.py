@@ -32,6 +32,8 @@ def copy_database(source: Path, target: Path) -> Contents:
     Raises ConfigurationError for a damaged database and StoreUnavailable when there is no room.
     """
     with _connected(source) as connection:
+        # of a damaged one VACUUM would say that it cannot open the target
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         # unlike a copy of the pages it leaves out what was deleted
         connection.execute("VACUUM INTO ?", (str(target),))
     with _connected(target) as connection:
