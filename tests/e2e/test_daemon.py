@@ -103,6 +103,18 @@ def test_a_hang_up_names_a_changed_team_file(cli: Cli) -> None:
         wait_until(lambda: "changed: team/pipelines.yaml" in log_of(cli))
 
 
+def test_a_hang_up_with_a_mistake_in_schedules_or_events_leaves_what_runs_alone(cli: Cli) -> None:
+    with daemon(cli) as process:
+        team = cli.folder / "workspace" / "team"
+        team.mkdir(exist_ok=True)
+        for name in ("schedules.yaml", "events.yaml"):
+            (team / name).write_text("nonsense: 3\n")
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda name=name: f"the old one stays: team/{name}" in log_of(cli))
+            (team / name).unlink()
+        assert not events(cli, "part_failed")
+
+
 def test_a_second_signal_hands_back_what_is_in_hand_and_the_next_daemon_does_it(cli: Cli, tmp_path: Path) -> None:
     with fake_claude(tmp_path, "--latency-s", "60") as server:
         key = server.environment(MARKETEER_PLANNER="template")

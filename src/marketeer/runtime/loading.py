@@ -114,6 +114,16 @@ def schedule_book(settings: Settings, store: Store, clock: Clock, team: FileTeam
     )
 
 
+def check_schedules_and_events(settings: Settings, team: FileTeam) -> None:
+    """Raises ConfigurationError for what team/schedules.yaml or team/events.yaml says wrong."""
+    from marketeer.adapters.team_files.event_files import load_events
+    from marketeer.adapters.team_files.schedules import FileSchedules
+
+    folder = settings.workspace_dir / "team"
+    FileSchedules(folder, team.find_pipeline).read(zone=settings.marketeer_timezone or "UTC")
+    load_events(folder, team)
+
+
 def zone_of(settings: Settings) -> tzinfo:
     return ZoneInfo(settings.marketeer_timezone) if settings.marketeer_timezone else machine_zone()
 

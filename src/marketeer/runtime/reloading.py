@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from marketeer.domain.errors import ConfigurationError
 from marketeer.logs import get_logger
-from marketeer.runtime.loading import load_workspace_routing, load_workspace_team
+from marketeer.runtime.loading import check_schedules_and_events, load_workspace_routing, load_workspace_team
 from marketeer.settings import changed_variables, load_settings
 
 if TYPE_CHECKING:  # the office makes the daemon
@@ -66,9 +66,10 @@ class Reloading:
 
 
 def _read(workspace_dir: Path) -> tuple[Settings, FileTeam, Routing, Mapping[str, str]]:
-    """Everything that is configured, checked."""
+    """Everything that is configured, checked: also what parts read for themselves, which begin anew with it."""
     settings = load_settings(workspace_dir=workspace_dir)
     team = load_workspace_team(settings)
+    check_schedules_and_events(settings, team)
     return settings, team, load_workspace_routing(settings, team), _digests(workspace_dir / "team")
 
 

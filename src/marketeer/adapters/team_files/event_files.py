@@ -25,7 +25,7 @@ class FileEvents:
     `team` is the one that is in force, whose pipelines the mappings name."""
 
     def __init__(self, workspace: Path, *, team: Callable[[], Team], clock: Clock) -> None:
-        self._own = workspace / NAME
+        self._workspace = workspace
         self._team = team
         self._clock = clock
         self._looked_at: float | None = None
@@ -43,32 +43,34 @@ class FileEvents:
         raise self._read
 
     def _look(self) -> None:
-        stamp, team = _stamp_of(self._own), self._team()
+        stamp, team = _stamp_of(self._workspace / NAME), self._team()
         if self._seen is not None and self._seen[0] == stamp and self._seen[1] is team:
             return
         try:
-            self._read = self._load(team)
+            self._read = load_events(self._workspace, team)
         except ConfigurationError as exc:
             self._read = exc
         self._seen = stamp, team
 
-    def _load(self, team: Team) -> EventRules:
-        shown = f"marketeer/team/{NAME}"
-        built_in = read_events(
-            *parse_yaml(read_text(BUILT_IN / NAME, shown), shown),
-            over=None,
-            find_pipeline=team.find_pipeline,
-            origin="built-in",
-        )
-        if not self._own.exists():
-            return built_in
-        own = f"team/{NAME}"
-        return read_events(
-            *parse_yaml(read_text(self._own, own), own),
-            over=built_in,
-            find_pipeline=team.find_pipeline,
-            origin=own,
-        )
+
+def load_events(workspace: Path, team: Team) -> EventRules:
+    """The built-in rules, with those of a workspace's `team/` folder laid over them. Raises ConfigurationError."""
+    shown = f"marketeer/team/{NAME}"
+    built_in = read_events(
+        *parse_yaml(read_text(BUILT_IN / NAME, shown), shown),
+        over=None,
+        find_pipeline=team.find_pipeline,
+        origin="built-in",
+    )
+    if not (workspace / NAME).exists():
+        return built_in
+    own = f"team/{NAME}"
+    return read_events(
+        *parse_yaml(read_text(workspace / NAME, own), own),
+        over=built_in,
+        find_pipeline=team.find_pipeline,
+        origin=own,
+    )
 
 
 def _stamp_of(path: Path) -> _Stamp | None:
