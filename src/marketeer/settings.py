@@ -12,14 +12,22 @@ from collections.abc import Collection
 from datetime import time
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from marketeer.domain.errors import ConfigurationError
 from marketeer.domain.rubric import ReviewDepth
@@ -60,19 +68,12 @@ def _seconds(default: float, meaning: str, lowest: float, highest: int) -> Any:
     return _setting(default, meaning, allowed, ge=lowest, le=highest, allow_inf_nan=False)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set. An empty value means "not set"; secrets never show in its repr."""
 
     # `.env` may hold other programs' variables, so what is unknown is ignored and `unknown_variables` names it.
     # Validators raise bare ValueErrors: what a user reads is the field's `allowed`.
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="ignore",
-        env_file=ENV_FILE,
-        env_file_encoding="utf-8",
-        validate_default=False,
-        hide_input_in_errors=True,
-    )
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     # Each secret stands behind the file that may hold it, because its check looks at what the file gave.
     anthropic_api_key_file: SecretStr | None = _setting(
@@ -163,7 +164,7 @@ class Settings(BaseSettings):
     webhook_sources_file: SecretStr | None = _setting(
         None, "File that holds WEBHOOK_SOURCES, one source a line.", "the path of a readable text file"
     )
-    webhook_sources: Annotated[tuple[SecretStr, ...], NoDecode] = _setting(
+    webhook_sources: tuple[SecretStr, ...] = _setting(
         (),
         "Who may sign webhooks (Standard Webhooks): name=secret, several separated with commas.",
         "name=secret, where the secret is 16 bytes or more in base64 as in whsec_..., given here or in "
@@ -172,7 +173,7 @@ class Settings(BaseSettings):
         validate_default=True,
     )
     webhook_per_minute: int = _whole(600, "How many webhooks a minute each source may send.", 1, 1_000_000)
-    notify_urls: Annotated[tuple[SecretStr, ...], NoDecode] = _setting(
+    notify_urls: tuple[SecretStr, ...] = _setting(
         (),
         "Where the daemon announces questions, failures and reviews: apprise addresses, separated with commas.",
         "addresses such as mailtos://user:password@example.com or slack://token, separated with commas or spaces",
@@ -395,11 +396,17 @@ def load_settings(**overrides: object) -> Settings:
         raise TypeError(msg)
     given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)
+        return Settings.model_validate(_surroundings() | given)
     except ValidationError as exc:
         raise ConfigurationError(_explain(exc)) from None
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigurationError(_env_file_trouble()) from exc
+
+
+def _surroundings() -> dict[str, str | None]:
+    """By field what the environment says, and `.env` where it says nothing. An empty variable is something."""
+    said = [*dotenv_values(ENV_FILE, encoding="utf-8").items(), *os.environ.items()]
+    return {field: value for name, value in said if (field := name.lower()) in Settings.model_fields}
 
 
 def unknown_variables(known: Collection[str] = ()) -> tuple[str, ...]:

@@ -45,6 +45,13 @@ def test_overrides_win_over_the_environment_and_the_environment_over_the_file(mo
     assert (settings.max_parallel_agents, settings.redis_port, settings.webhook_port) == (7, 2, 3)
 
 
+def test_a_variable_may_be_written_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("BUDGET_MONTHLY=7\nlog_level=debug\n")
+    monkeypatch.setenv("budget_monthly", "8")
+    settings = load_settings()
+    assert (settings.budget_monthly, settings.log_level) == (Decimal(8), "debug")
+
+
 def test_an_override_of_none_means_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKSPACE_DIR", "elsewhere")
     assert load_settings(workspace_dir=None).workspace_dir == Path("elsewhere")

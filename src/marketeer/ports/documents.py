@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketeer.domain.document import Document
-from marketeer.domain.work import WorkItem
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.document import Document
+    from marketeer.domain.work import WorkItem
 
 
 class DocumentStore(Protocol):

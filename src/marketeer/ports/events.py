@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketeer.domain.event import Event
-from marketeer.domain.event_effect import Decide, StoredEvent
-from marketeer.domain.event_mapping import EventRules, Key, StoredMapping
-from marketeer.domain.snapshot import Change
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.event import Event
+    from marketeer.domain.event_effect import Decide, StoredEvent
+    from marketeer.domain.event_mapping import EventRules, Key, StoredMapping
+    from marketeer.domain.snapshot import Change
 
 
 class EventStore(Protocol):

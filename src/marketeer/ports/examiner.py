@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketeer.domain.contradiction import Comparison, Contradiction
-from marketeer.domain.examination import Exam, Examined
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.contradiction import Comparison, Contradiction
+    from marketeer.domain.examination import Exam, Examined
 
 
 class Examiner(Protocol):

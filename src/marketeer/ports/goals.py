@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketeer.domain.approval import Approval, ApprovalStatus
-from marketeer.domain.document import Document
-from marketeer.domain.goal import Goal
-from marketeer.domain.journal import JournalEntry
-from marketeer.domain.journal_chain import Flaw, Head
-from marketeer.domain.review import Review
-from marketeer.domain.snapshot import Change, Snapshot
-from marketeer.domain.task import Task
-from marketeer.domain.work import Scope, WorkItem
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.approval import Approval, ApprovalStatus
+    from marketeer.domain.document import Document
+    from marketeer.domain.goal import Goal
+    from marketeer.domain.journal import JournalEntry
+    from marketeer.domain.journal_chain import Flaw, Head
+    from marketeer.domain.review import Review
+    from marketeer.domain.snapshot import Change, Snapshot
+    from marketeer.domain.task import Task
+    from marketeer.domain.work import Scope, WorkItem
 
 
 class GoalStore(Protocol):

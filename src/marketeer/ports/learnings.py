@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketeer.domain.journal import JournalEntry
-from marketeer.domain.learning import Learning
-from marketeer.domain.recall import Found
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.journal import JournalEntry
+    from marketeer.domain.learning import Learning
+    from marketeer.domain.recall import Found
 
 
 class LearningStore(Protocol):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from marketeer.domain.skill import Skill
 from marketeer.domain.usage import CacheTime, ModelSpec, Usage, worst_usage
+
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.skill import Skill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

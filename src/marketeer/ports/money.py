@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketeer.domain.budget import MonthBudget
-from marketeer.domain.document import Document
-from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
-from marketeer.domain.pace import Pace, Wait
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.budget import MonthBudget
+    from marketeer.domain.document import Document
+    from marketeer.domain.ledger import Call, GoalBill, MonthBill, Refused, Reservation, Spend, TaskCost
+    from marketeer.domain.pace import Pace, Wait
 
 
 class MoneyStore(Protocol):

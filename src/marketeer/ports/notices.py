@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from marketeer.domain.errors import TransientError
-from marketeer.domain.goal import Goal
-from marketeer.domain.journal import JournalEntry
-from marketeer.domain.notice import Delivery, Message, Notice
+
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.goal import Goal
+    from marketeer.domain.journal import JournalEntry
+    from marketeer.domain.notice import Delivery, Message, Notice
 
 
 class NotSent(TransientError):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketeer.domain.firing import Firing, Past, Settled
-from marketeer.domain.journal import JournalEntry
-from marketeer.domain.schedule import Schedule, ScheduleState
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.firing import Firing, Past, Settled
+    from marketeer.domain.journal import JournalEntry
+    from marketeer.domain.schedule import Schedule, ScheduleState
 
 
 class ScheduleFiles(Protocol):

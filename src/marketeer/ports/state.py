@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketeer.domain.condition import Condition, ConditionName
-from marketeer.domain.flow import Flow
-from marketeer.domain.health import QueueDepth
-from marketeer.domain.metrics import Metrics
-from marketeer.domain.roll import WorkerEntry
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.condition import Condition, ConditionName
+    from marketeer.domain.flow import Flow
+    from marketeer.domain.health import QueueDepth
+    from marketeer.domain.metrics import Metrics
+    from marketeer.domain.roll import WorkerEntry
 
 
 class StateStore(Protocol):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketeer.domain.gates import Gates
-from marketeer.domain.plan import Pipeline
-from marketeer.domain.skill import Skill, SkillInfo
-from marketeer.domain.usage import ModelSpec, Tier
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.gates import Gates
+    from marketeer.domain.plan import Pipeline
+    from marketeer.domain.skill import Skill, SkillInfo
+    from marketeer.domain.usage import ModelSpec, Tier
 
 
 class Team(Protocol):

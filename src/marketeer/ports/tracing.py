@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketeer.domain.goal import Goal
-from marketeer.domain.snapshot import Change
-from marketeer.domain.work import WorkItem
 from marketeer.ports.model import ModelRequest, ModelResponse
+
+if TYPE_CHECKING:  # a port only names these: who reads must not load all that the others need
+    from marketeer.domain.goal import Goal
+    from marketeer.domain.snapshot import Change
+    from marketeer.domain.work import WorkItem
 
 
 class ChatSpan(Protocol):
