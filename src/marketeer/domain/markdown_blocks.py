@@ -1,8 +1,8 @@
 """The blocks of plain Markdown, read line by line: nearly all that outputs are made of, and faster than markdown-it.
 
-It reads headings, paragraphs, lists, tables and fences as they are mostly written, and says so (Unusual) of anything
-that could be read in two ways: quotations, lazy lines, odd indents. Then a whole parser has to do it. Where it reads a
-text, it gives what that parser would.
+It reads headings, paragraphs, lists, tables, fences and quotations as they are mostly written, and says so (Unusual) of
+anything that could be read in two ways: lazy lines, odd indents. Then a whole parser has to do it. Where it reads a text,
+it gives what that parser would.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ class _Blocks:
                 taken = fence is not None and self._fence(fence)
             case "|" | ":":
                 taken = self._row(line)
-            case " " | ">":
+            case ">":
+                taken = self._quotation()
+            case " ":
                 raise Unusual
             case _:
                 taken = self._rule(line) or self._list(line)
@@ -141,6 +143,19 @@ class _Blocks:
         start = self._first + self._at
         self._tokens.append(Token("fence", self._level, content, info=info, map=[start, self._first + end + 1]))
         self._at = end + 1
+        return True
+
+    def _quotation(self) -> bool:
+        self._end_paragraph()
+        start = self._at
+        while self._at < len(self._lines) and self._lines[self._at].startswith(">"):
+            self._at += 1
+        if self._at < len(self._lines) and self._lines[self._at].strip(" "):
+            raise Unusual  # a paragraph's next line need not be marked
+        inner = [line[1:].removeprefix(" ") for line in self._lines[start : self._at]]
+        self._tokens.append(Token("blockquote_open", self._level))
+        _Blocks(inner, self._first + start, self._level + 1, self._tokens).read()
+        self._tokens.append(Token("blockquote_close", self._level))
         return True
 
     # -- tables ----------------------------------------------------------------------------------------------
