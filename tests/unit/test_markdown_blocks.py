@@ -31,8 +31,8 @@ LINES = (
     "| a | b |", "|---|---|", "| --- | :-: |", "| 1 | 2 |", "| 1 |", "| 1 | 2 | 3 |", "| a \\| c | d |", "|", "||",
     "a | b", "--- | ---", "---|---", "|---|", "| a |", ":--", "-|-", "--", "| |",
     "- | a | b |", "  |---|---|", "  | 1 | 2 |",
-    "> quote", "> more", ">tight", ">", "> ", ">  odd", "> > deep", "> - item", "> 1. one", ">   more", "> # Top", "- > in",
-    "  > in", "> ```", "> | a | b |", "> |---|---|", "> | 1 | 2 |", "> ---", "text > text",
+    "> quote", "> more", ">tight", ">", "> ", ">  odd", "> > deep", "> - item", "> 1. one", ">   more", "> # Top",
+    "- > in", "  > in", "> ```", "> | a | b |", "> |---|---|", "> | 1 | 2 |", "> ---", "text > text",
     "\u00a0", "\u00a0text", "text \u2003", "- \u00a0x", "# \u00a0",
 )  # fmt: skip
 
@@ -92,7 +92,8 @@ def test_nearly_all_examples_of_the_skills_are_plain_and_read_as_markdown_it_rea
 @pytest.mark.parametrize(
     "text",
     [
-        "> a quotation\nwith a lazy line", " > an indent", "- an item\nwith a lazy line", "  an indent", "text\n2. perhaps a list", "- ", "-     code",
+        "> a quotation\nwith a lazy line", " > an indent",
+        "- an item\nwith a lazy line", "  an indent", "text\n2. perhaps a list", "- ", "-     code",
         "```\nnever closed", "| a | b |\n|---|", "| a |\n|---|\ntext", "a | b\n--- | ---", "a\ttab",
         "| a \\| b |\n|---|",
     ],

@@ -1,8 +1,8 @@
 """The blocks of plain Markdown, read line by line: nearly all that outputs are made of, and faster than markdown-it.
 
-It reads headings, paragraphs, lists, tables, fences and quotations as they are mostly written, and says so (Unusual) of
-anything that could be read in two ways: lazy lines, odd indents. Then a whole parser has to do it. Where it reads a text,
-it gives what that parser would.
+It reads headings, paragraphs, lists, tables, fences and quotations as they are mostly written, and says so (Unusual)
+of anything that could be read in two ways: lazy lines, odd indents. Then a whole parser has to do it. Where it reads a
+text, it gives what that parser would.
 """
 
 from __future__ import annotations
