@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cache
 
@@ -22,12 +22,12 @@ from marketeer.domain.contract import Contract, Section
 from marketeer.domain.contradiction import Comparison
 from marketeer.domain.examination import Exam, Standard, compare, examine
 from marketeer.domain.skill import FOUNDATION_SKILL
+from marketeer.helper.wire import LENGTH, unpacked
 from marketeer.ports import Examiner
 from tests.support.contradictions import CONTRADICTORY, cases
 from tests.support.deliverables import CONTEXT, deliverables
+from tests.support.processes import is_running
 from tests.support.waiting import wait_until
-
-LENGTH_BYTES = 4
 
 
 @cache
@@ -194,15 +194,6 @@ async def test_a_helper_ends_when_its_parent_is_killed() -> None:
     await wait_until(lambda: not is_running(helper))
 
 
-def is_running(pid: int) -> bool:
-    with suppress(ProcessLookupError, FileNotFoundError):
-        os.kill(pid, 0)
-        # Nobody may have fetched its end yet.
-        with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
-            return stat.read().rpartition(") ")[2][0] != "Z"
-    return False
-
-
 def test_what_exams_share_is_sent_once_and_forgotten_in_the_end() -> None:
     sender, receiver = Sender(), Receiver()
     text = "# A title that is no longer than it need be\n"
@@ -218,6 +209,7 @@ def test_what_exams_share_is_sent_once_and_forgotten_in_the_end() -> None:
         exam = Exam(standard=standard, text=text, sources={"goal": "g"})
         first = sender.question(2 * number, exam)
         again = sender.question(2 * number + 1, exam)
-        assert receiver.read(first[LENGTH_BYTES:]) == (2 * number, exam)
-        assert receiver.read(again[LENGTH_BYTES:]) == (2 * number + 1, exam)
+        for which, sent in enumerate((first, again)):
+            asked_as, *asked = unpacked(sent[LENGTH.size :])
+            assert (asked_as, receiver.asked(*asked)) == (2 * number + which, exam)
         assert len(again) < len(text) + 200 < len(first)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from marketeer import __version__
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.adapters.system_clock import SystemClock
-from marketeer.adapters.workspace import FileWorkspace
+from marketeer.adapters.workspace import FilesBeside, FileWorkspace
 from marketeer.domain.errors import UsageError
 from marketeer.ports import Clock, ModelClient, Tracer
 from marketeer.runtime.office import Office
@@ -54,9 +55,10 @@ async def open_office(
 ) -> AsyncIterator[Office]:
     """Makes the workspace when there is none. `model` stands in for Claude, `tracer` for OpenTelemetry (tests). Whoever
     works here gives the `link` to the Redis that is configured (`open_link`)."""
-    workspace = FileWorkspace(settings.workspace_dir)
+    files = FilesBeside(partial(_tell_of_loss, "files are written"))
+    workspace = FileWorkspace(settings.workspace_dir, beside=files)
     workspace.make()
-    async with _open_store(workspace) as store, _open_tracer(settings) as found:
+    async with aclosing(files), _open_store(workspace) as store, _open_tracer(settings) as found:
         if link is not None:
             await link.enter(settings.marketeer_redis_prefix, await store.workspace_id())
         office = Office(
@@ -78,13 +80,13 @@ async def open_office(
 def _examiner() -> ExaminerBeside:
     from marketeer.adapters.examiner.beside import ExaminerBeside
 
-    return ExaminerBeside(_tell_of_loss)
+    return ExaminerBeside(partial(_tell_of_loss, "outputs are examined"))
 
 
-def _tell_of_loss(why: str) -> None:
+def _tell_of_loss(what: str, why: str) -> None:
     from marketeer.logs import get_logger
 
-    get_logger(__name__).warning("examiner_lost", why=why, effect="outputs are examined in this process from now on")
+    get_logger(__name__).warning("helper_lost", why=why, effect=f"{what} in this process from now on")
 
 
 @asynccontextmanager

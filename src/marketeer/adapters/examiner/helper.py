@@ -1,35 +1,27 @@
-"""The helper: a process that answers what it is asked, one question after another, until its parent is gone."""
+"""The helper: a process that examines and compares."""
 
 from __future__ import annotations
 
-import signal
 import socket
-from typing import BinaryIO
+from typing import Any
 
-from marketeer.adapters.examiner.wire import LENGTH, READY, Asked, Receiver, frame
+from marketeer.adapters.examiner.wire import Asked, Receiver
 from marketeer.domain.contradiction import Contradiction
 from marketeer.domain.examination import Exam, Examined, compare, examine
+from marketeer.helper.serving import Answer, serve
 
 
 def main() -> None:
-    """The socket is its standard input. A parent that ends, in whatever way, closes the other end."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Whoever stops a whole group of processes means the parent, which has yet to finish what it has in hand.
-        signal.signal(number, signal.SIG_IGN)
-    with socket.socket(fileno=0) as line, line.makefile("rb") as questions:
-        try:
-            line.sendall(READY)
-            _serve(line, questions)
-        except (BrokenPipeError, ConnectionResetError):
-            return  # nobody wants the answer any more
+    serve(_prepared)
 
 
-def _serve(line: socket.socket, questions: BinaryIO) -> None:
+def _prepared(_: socket.socket) -> Answer:
     receiver = Receiver()
-    while head := questions.read(LENGTH.size):
-        packed = questions.read(*LENGTH.unpack(head))
-        number, asked = receiver.read(packed)
-        line.sendall(frame((number, _answer(asked))))
+
+    def answer(*sent: Any) -> Examined | tuple[Contradiction, ...] | None:
+        return _answer(receiver.asked(*sent))
+
+    return answer
 
 
 def _answer(asked: Asked) -> Examined | tuple[Contradiction, ...] | None:

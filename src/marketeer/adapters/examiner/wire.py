@@ -1,13 +1,7 @@
-"""What goes over the wire between a process and its helper: frames of a length and a pickle.
-
-Both ends are this very code, and nobody else can reach the pair of sockets between them, so a pickle is safe here and
-the shortest way. What many exams share is sent once and named by its number from then on.
-"""
+"""How an exam is sent to the helper: what many exams share goes once and is named by its number from then on."""
 
 from __future__ import annotations
 
-import pickle
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,26 +9,13 @@ from typing import Any
 from marketeer.domain.contract import Contract
 from marketeer.domain.contradiction import Comparison
 from marketeer.domain.examination import Exam, Standard
+from marketeer.helper.wire import frame
 
-LENGTH = struct.Struct("!I")
-# Sent by the helper alone, once it is able to work.
-READY = LENGTH.pack(0)
 # A standard is a contract and a product context, some 50 KB; a team has a few dozen.
 MOST_STANDARDS = 128
 
 # What is asked.
 Asked = Exam | Comparison
-
-
-def frame(content: object) -> bytes:
-    packed = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
-    return LENGTH.pack(len(packed)) + packed
-
-
-def read_answer(packed: bytes) -> tuple[int, Any]:
-    """The question's number and its answer; None: it cannot be told there."""
-    number, answer = pickle.loads(packed)  # noqa: S301 - see above
-    return number, answer
 
 
 @dataclass(slots=True)
@@ -68,9 +49,9 @@ class Receiver:
 
     _standards: list[Standard] = field(default_factory=list)
 
-    def read(self, packed: bytes) -> tuple[int, Asked]:
-        number, *sent = pickle.loads(packed)  # noqa: S301 - see above
-        return number, sent[0] if len(sent) == 1 else self._exam(*sent)
+    def asked(self, *sent: Any) -> Asked:
+        """What came behind the question's number."""
+        return sent[0] if len(sent) == 1 else self._exam(*sent)
 
     def _exam(
         self, at: int, standard: Standard | None, text: str, sources: Mapping[str, str], is_context: bool
