@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -162,25 +163,41 @@ def test_no_known_secret_survives(secret: str, before: str, after: str) -> None:
     assert secret not in masked.replace("***", "\0") or secret in f"{before}\0{after}"
 
 
-_PIECES = st.sampled_from(["", " ", "\n", "\t", "\x1f", "\\", "\\n", '"', "/", "a", "task-", "k=", "ü", "'"])
-_SECRETS = st.sampled_from(['p@ss"w/rd', "back\\slash", "line\nend", "ünïcode", "12", "True", "None", "0.5"])
-_LOOKS = st.sampled_from(["sk-ant-api03-abcDEF", "whsec_abcDEF12", "Bearer abc.def", "bearer  abc", "amqp://u:p@host"])
-_TEXTS = st.tuples(_PIECES, st.one_of(_SECRETS, _LOOKS, _PIECES), _PIECES).map("".join)
-_PLAIN = st.one_of(_TEXTS, st.sampled_from([12, 120, True, False, None, 0.5, 7, 1.25]))
+PIECES = ("", " ", "\n", "\t", "\x1f", "\\", "\\n", '"', "/", "a", "task-", "k=", "ü", "'")
+SECRETS = ('p@ss"w/rd', "back\\slash", "line\nend", "ünïcode", 'ü"n', "12", "True", "None", "0.5")
+LOOKS = ("sk-ant-api03-abcDEF", "whsec_abcDEF12", "Bearer abc.def", "bearer  abc", "BEARER\nabc", "amqp://u:p@host")
+VALUES = (12, 120, True, False, None, 0.5, 7, 1.25)
 
 
-@given(
-    secrets=st.lists(_SECRETS, max_size=3),
-    event=_TEXTS,
-    fields=st.dictionaries(st.sampled_from(["why", "item", "api_key", "level", "event", "12"]), _PLAIN, max_size=4),
-)
-def test_a_line_that_is_looked_over_as_a_whole_hides_what_is_hidden_part_by_part(
-    secrets: list[str], event: str, fields: dict[str, object]
-) -> None:
+def assert_hidden_as_part_by_part(secrets: list[str], event: str, fields: dict[str, object]) -> None:
     line = json.loads(JsonLines(secrets).line("T", "info", "marketeer.a", event, fields))
     masked = SecretMasker(secrets)
     own = {"timestamp": "T", "level": "info", "logger": masked.text("marketeer.a"), "event": masked.text(event)}
     assert line == {**own, **masked(fields), **own}
+
+
+@pytest.mark.parametrize("hidden", [*SECRETS, *LOOKS])
+def test_a_line_that_is_looked_over_as_a_whole_hides_what_is_hidden_part_by_part(hidden: str) -> None:
+    for before, after in product(PIECES, repeat=2):
+        assert_hidden_as_part_by_part([hidden] if hidden in SECRETS else [], "e", {"why": f"{before}{hidden}{after}"})
+    for value in VALUES:
+        assert_hidden_as_part_by_part([hidden], "e", {"value": value})
+
+
+_TEXTS = st.lists(st.sampled_from([*PIECES, *SECRETS, *LOOKS]), max_size=4).map("".join)
+
+
+@given(
+    secrets=st.lists(st.sampled_from(SECRETS), max_size=3),
+    event=_TEXTS,
+    fields=st.dictionaries(
+        st.sampled_from(["why", "item", "api_key", "level", "event", "12"]),
+        _TEXTS | st.sampled_from(VALUES),
+        max_size=4,
+    ),
+)
+def test_so_does_any_other_line(secrets: list[str], event: str, fields: dict[str, object]) -> None:
+    assert_hidden_as_part_by_part(secrets, event, fields)
 
 
 def test_a_field_does_not_take_the_place_of_what_every_line_has(capsys: pytest.CaptureFixture[str]) -> None:
