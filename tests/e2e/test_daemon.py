@@ -105,6 +105,7 @@ def test_a_hang_up_names_a_changed_team_file(cli: Cli) -> None:
 
 def test_a_hang_up_with_a_mistake_in_schedules_or_events_leaves_what_runs_alone(cli: Cli) -> None:
     with daemon(cli) as process:
+        wait_until(lambda: any(line["step"] == "firings" for line in events(cli, "recovered")))
         team = cli.folder / "workspace" / "team"
         team.mkdir(exist_ok=True)
         for name in ("schedules.yaml", "events.yaml"):
