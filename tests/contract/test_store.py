@@ -8,7 +8,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -237,6 +237,7 @@ async def test_ready_items_come_by_priority_then_kind_then_age(store: Store) -> 
         ("goal-working", WorkKind.EXECUTE),
     ]
     assert list(await store.ready_items(now=NOW, scope=EVERYTHING, limit=2)) == list(ready[:2])
+    assert list(await store.ready_deliveries(now=NOW, scope=EVERYTHING, limit=4)) == deliveries(ready[:4])
 
 
 async def test_equally_old_items_keep_their_order_when_one_was_handed_back(store: Store) -> None:
@@ -258,6 +259,11 @@ async def test_what_was_begun_before_goes_ahead_of_what_nobody_has_begun(store: 
     ready = await store.ready_items(now=NOW, scope=EVERYTHING, limit=9)
     assert ready[0].work_item_id == ref.item_id
     assert [item.queue_priority for item in ready] == sorted({item.queue_priority for item in ready})
+    assert list(await store.ready_deliveries(now=NOW, scope=EVERYTHING, limit=9)) == deliveries(ready)
+
+
+def deliveries(items: Sequence[WorkItem]) -> list[tuple[str, int]]:
+    return [(item.delivery_id, item.queue_priority) for item in items]
 
 
 async def test_a_product_context_that_another_process_has_brought_is_seen_at_once(path: Path) -> None:

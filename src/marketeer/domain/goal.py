@@ -20,7 +20,7 @@ class Priority(StrEnum):
 
     @property
     def rank(self) -> int:
-        return int(self.value[1])
+        return int(self[1])
 
 
 class Category(StrEnum):

@@ -208,7 +208,7 @@ def _own_skills(text: str, team: Mapping[str, SkillInfo], routing: Routing) -> l
     found = []
     for name, info in team.items():
         parts = _stems(name)
-        in_name, in_description = len(parts & said), len({w for w in _stems(info.description) if len(w) > 4} & said)
+        in_name, in_description = len(parts & said), len(_long_stems(info.description) & said)
         if name in known or not parts:
             continue
         if in_name == len(parts) or (2 * in_name >= len(parts) and in_description >= 2) or in_description >= 4:
@@ -219,6 +219,11 @@ def _own_skills(text: str, team: Mapping[str, SkillInfo], routing: Routing) -> l
 @lru_cache(maxsize=512)
 def _stems(text: str) -> frozenset[str]:
     return frozenset(word.rstrip("s") for word in re.findall(r"[^\W_]{3,}", fold(text)))
+
+
+@lru_cache(maxsize=512)
+def _long_stems(text: str) -> frozenset[str]:
+    return frozenset(stem for stem in _stems(text) if len(stem) > 4)
 
 
 def _shape_of(reading: _Reading, team: Mapping[str, SkillInfo], routing: Routing) -> Shape:

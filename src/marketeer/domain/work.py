@@ -68,7 +68,7 @@ class WorkItem:
     @property
     def delivery_id(self) -> str:
         """Its id on the queue. What was handed back is delivered anew, whatever became of it before."""
-        return f"{self.work_item_id}{_CLAIM_MARK}{self.claim}"
+        return delivery_of(self.work_item_id, self.claim)
 
     def is_due(self, now: datetime) -> bool:
         """Also when it was created in what is now the future: the clock was put back, and its due time says nothing."""
@@ -89,7 +89,7 @@ class Scope:
 
 def work_item_id(subject_id: str, kind: WorkKind, generation: int) -> str:
     """The one id of a step: `<task, barrier or goal token>.<kind>.<generation>`."""
-    return f"{subject_id}.{kind.value}.{generation}"
+    return f"{subject_id}.{kind}.{generation}"
 
 
 def part_of(item: WorkItem, name: str) -> WorkItem:
@@ -100,6 +100,11 @@ def part_of(item: WorkItem, name: str) -> WorkItem:
 def step_of(item_id: str) -> str:
     """The id of the work item that a part belongs to."""
     return item_id.partition(_PART_MARK)[0]
+
+
+def delivery_of(item_id: str, claim: int) -> str:
+    """See WorkItem.delivery_id."""
+    return f"{item_id}{_CLAIM_MARK}{claim}"
 
 
 def item_of_delivery(delivery_id: str) -> str:

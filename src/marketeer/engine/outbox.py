@@ -60,10 +60,7 @@ class Outbox:
         mine = [item for item in ready if live and self._may_go(item, rehearsal=change.goal.rehearsal)]
         for item in mine:
             log.debug("item_enqueued", item=item.work_item_id, task_id=item.task_id, priority=item.queue_priority)
-        await self._put(mine, ours=True)
-
-    async def _put(self, items: Sequence[WorkItem], *, ours: bool = False) -> None:
-        await self._queue.put([(item.delivery_id, item.queue_priority) for item in items], ours=ours)
+        await self._queue.put([(item.delivery_id, item.queue_priority) for item in mine], ours=True)
 
     def _may_go(self, item: WorkItem, *, rehearsal: bool) -> bool:
         return self._in_scope(item, rehearsal=rehearsal) and self._gate.allows(item.priority, rehearsal=rehearsal)
@@ -88,7 +85,7 @@ class Outbox:
         await self._hand_back_expired()
         await self._progress.look_at_waiting_goals()
         await self._look_at_questions()
-        await self._put(await self.takeable())
+        await self._queue.put(await self.takeable())
 
     async def _look_at_questions(self) -> None:
         now = self._clock.monotonic()
@@ -96,16 +93,19 @@ class Outbox:
             self._questions_at = now
             await self._progress.look_at_questions()
 
-    async def takeable(self) -> Sequence[WorkItem]:
-        """What is due and may be taken up now, the most urgent and oldest first."""
+    async def takeable(self) -> Sequence[tuple[str, int]]:
+        """Delivery id and queue priority of what is due and may be taken up now, the most urgent and oldest first."""
         now = self._clock.now()
+        if self._gate.is_open:
+            return await self._store.ready_deliveries(now=now, scope=self.scope, limit=BATCH)
         ready = await self._store.ready_items(now=now, scope=self.scope, limit=BATCH)
-        if self._gate.is_open or not ready:
-            return ready
+        if not ready:
+            return ()
         # What holds real goals may leave rehearsals alone.
         only = replace(self.scope, rehearsals_only=True)
         rehearsals = {i.work_item_id for i in await self._store.ready_items(now=now, scope=only, limit=BATCH)}
-        return [i for i in ready if self._gate.allows(i.priority, rehearsal=i.work_item_id in rehearsals)]
+        may_go = [i for i in ready if self._gate.allows(i.priority, rehearsal=i.work_item_id in rehearsals)]
+        return [(item.delivery_id, item.queue_priority) for item in may_go]
 
     async def _hand_back_expired(self) -> None:
         for item in await self._store.claimed_items(lease_before=self._clock.now()):

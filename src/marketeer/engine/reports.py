@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache
@@ -29,6 +30,7 @@ ALWAYS_BEFORE_PUBLISHING = (
     "Read every deliverable: Marketeer drafts and measures, it publishes and sends nothing by itself.",
 )
 MAX_ASSUMPTIONS_A_TASK = 6
+_FENCE_OR_GAP = re.compile(r"(?P<fence>^```.*?(?:^```|\Z))|\n\s*\n\s*?\n", re.MULTILINE | re.DOTALL)
 
 
 class Reports:
@@ -246,13 +248,7 @@ def _render(name: str, **values: Any) -> str:
 
 def tidy(text: str) -> str:
     """Markdown with one empty line where several stood, but for what is fenced, and one end of line at its end."""
-    lines: list[str] = []
-    fenced = False
-    for line in text.strip().split("\n"):
-        fenced ^= line.startswith("```")
-        if line.strip() or fenced or lines[-1].strip():
-            lines.append(line)
-    return "\n".join(lines) + "\n"
+    return _FENCE_OR_GAP.sub(lambda found: found["fence"] or "\n\n", text.strip()) + "\n"
 
 
 @cache

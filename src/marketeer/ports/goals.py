@@ -41,6 +41,10 @@ class GoalStore(Protocol):
         """Due, unclaimed items of live, unpaused goals within the scope, in queue order."""
         ...
 
+    async def ready_deliveries(self, *, now: datetime, scope: Scope, limit: int) -> Sequence[tuple[str, int]]:
+        """The same as (delivery id, queue priority)."""
+        ...
+
     async def work_item(self, work_item_id: str) -> WorkItem | None: ...
 
     async def next_due(self, *, now: datetime, scope: Scope) -> datetime | None:

@@ -20,7 +20,7 @@ from marketeer.domain.event_emitters import events_of
 from marketeer.domain.goal import Goal
 from marketeer.domain.snapshot import Change, Snapshot, TaskChange
 from marketeer.domain.task import Task
-from marketeer.domain.work import Scope, WorkItem, WorkState
+from marketeer.domain.work import Scope, WorkItem, WorkState, delivery_of
 
 GOALS = Codec(Goal)
 TASKS = Codec(Task)
@@ -222,14 +222,23 @@ def _scope_sql(scope: Scope) -> tuple[str, list[Any]]:
 
 
 def ready_items(connection: sqlite3.Connection, now: datetime, scope: Scope, limit: int) -> list[WorkItem]:
+    return [ITEMS.record(row) for row in _ready(connection, "w.*", now, scope, limit)]
+
+
+def ready_deliveries(connection: sqlite3.Connection, now: datetime, scope: Scope, limit: int) -> list[tuple[str, int]]:
+    """Without making a record of each: every sweep brings all that is ready."""
+    rows = _ready(connection, "w.work_item_id, w.claim, w.queue_priority", now, scope, limit)
+    return [(delivery_of(item_id, claim), priority) for item_id, claim, priority in rows]
+
+
+def _ready(connection: sqlite3.Connection, columns: str, now: datetime, scope: Scope, limit: int) -> sqlite3.Cursor:
     clause, values = _scope_sql(scope)
-    rows = connection.execute(
-        "SELECT w.* FROM work_items w JOIN goals g USING (goal_id)"
+    return connection.execute(
+        f"SELECT {columns} FROM work_items w JOIN goals g USING (goal_id)"
         " WHERE w.state = 'ready' AND (w.due_at <= ? OR w.created_at > ?) AND g.finished_at IS NULL"
         f" AND g.paused = 0{clause} ORDER BY w.queue_priority, w.created_at, w.rowid LIMIT ?",
         (time_text(now), time_text(now), *values, limit),
     )
-    return [ITEMS.record(row) for row in rows]
 
 
 def find_item(connection: sqlite3.Connection, item_id: str) -> WorkItem | None:

@@ -128,6 +128,9 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings,
         read = self._db.read if limit <= FEW else self._db.read_long
         return await read(lambda c: goals_sql.ready_items(c, now, scope, limit))
 
+    async def ready_deliveries(self, *, now: datetime, scope: Scope, limit: int) -> Sequence[tuple[str, int]]:
+        return await self._db.read_long(lambda c: goals_sql.ready_deliveries(c, now, scope, limit))
+
     async def work_item(self, work_item_id: str) -> WorkItem | None:
         return await self._db.read(lambda c: goals_sql.find_item(c, work_item_id))
 
