@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -310,7 +311,7 @@ async def test_an_interrupt_at_any_moment_leaves_nothing_behind_and_resume_compl
         steps = 0
         while not (await office.store.goal(goal.goal_id)).status.is_final:
             steps += 1
-            await _interrupted_after(office, goal, 2 * steps, twice=twice)
+            await _interrupted_at(office, goal, steps, twice=twice)
             assert await _claimed(office) == []
             await _check_only_paid_for(office, goal)
             assert steps < 90
@@ -320,15 +321,32 @@ async def test_an_interrupt_at_any_moment_leaves_nothing_behind_and_resume_compl
     assert _loose_ends() <= before
 
 
-async def _interrupted_after(office: Office, goal: Goal, turns: int, *, twice: bool) -> None:
-    """A session that is interrupted after so many turns of the database."""
-    async with at_work(office, goal) as shift:
-        for _ in range(turns):
-            await office.store.flush()
-        if shift.session is not None:
+async def _interrupted_at(office: Office, goal: Goal, moment: int, *, twice: bool) -> None:
+    """A session that is interrupted before its first write, after it, before its second one, and so on. Counted, so
+    that a busy machine has the same moments."""
+    database = office.store._db
+    write, passed = database.write, 0
+
+    def interrupt_when_due() -> None:
+        nonlocal passed
+        passed += 1
+        if passed == moment and shift.session is not None:
             shift.interrupt()
             if twice:
                 shift.interrupt()
+
+    async def counted(*given: Any, **more: Any) -> Any:
+        interrupt_when_due()
+        answer = await write(*given, **more)
+        interrupt_when_due()
+        return answer
+
+    database.write = counted  # type: ignore[method-assign]
+    try:
+        async with at_work(office, goal) as shift:
+            pass
+    finally:
+        database.write = write  # type: ignore[method-assign]
 
 
 async def _check_only_paid_for(office: Office, goal: Goal) -> None:

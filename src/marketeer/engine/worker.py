@@ -230,7 +230,9 @@ class Worker:
         if item is not None:
             await self._progress.settled(item.goal_id)
         await self._store.flush()
-        others = {item_id for other, item_id in self._in_hand.items() if other is not slot}
+        # Before it looks: a slot that looks later, at what was given to it meanwhile, must not leave it to this one.
+        self._in_hand.pop(slot, None)
+        others = set(self._in_hand.values())
         for held in await self._store.claimed_items(lease_before=None):
             if held.owner == self._options.owner and held.work_item_id not in others:
                 ref = ItemRef(item_id=held.work_item_id, claim=held.claim)
