@@ -60,7 +60,7 @@ from tests.support.builders import (
 from tests.support.plans import FOUNDATION
 from tests.support.play import Play, ref_of, started
 from tests.support.player import Player
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT_S, wait_until
 
 EVERYTHING = Scope()
 MONTH = "2026-11"
@@ -1157,7 +1157,7 @@ async def test_a_store_that_could_not_be_opened_says_so_and_does_not_hang(path: 
     store = SqliteStore(path)
     with pytest.raises(ConfigurationError):
         await store.open()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT_S):
         with pytest.raises(StoreUnavailable):
             await store.goals(limit=1)
         await store.close()

@@ -15,6 +15,7 @@ from marketeer.adapters.local_queue import LocalQueue
 from marketeer.adapters.system_clock import SystemClock
 from marketeer.ports import WorkQueue
 from marketeer.testing import RedisServer
+from tests.support.waiting import LIMIT_S
 
 
 @pytest.fixture(params=["local", "bullmq"])
@@ -37,7 +38,7 @@ async def queue(request: pytest.FixtureRequest) -> AsyncIterator[WorkQueue]:
 
 
 async def taken(queue: WorkQueue, count: int) -> list[str]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_S):
         return [await queue.get() for _ in range(count)]
 
 
@@ -87,7 +88,7 @@ async def test_whoever_waits_gets_what_is_put_later(queue: WorkQueue) -> None:
     await queue.put([])
     await queue.put([("a", 1), ("b", 2)])
     await queue.put([("c", 3)])
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_S):
         assert sorted(await asyncio.gather(*waiting)) == ["a", "b", "c"]
 
 

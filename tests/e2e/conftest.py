@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -16,10 +19,10 @@ import pytest
 
 import marketeer
 from marketeer.cli.app import main
+from tests.support.waiting import LIMIT_S
 
 SOURCE = Path(marketeer.__file__).parent.parent
 PASSED_ON = ("PATH", "SYSTEMROOT", "TMPDIR", "COVERAGE_PROCESS_START")
-TIMEOUT_S = 50
 GOAL = "Increase signup conversion by 20%"
 
 
@@ -52,7 +55,7 @@ class Cli:
 
     def __call__(self, *arguments: str | bytes, **variables: str) -> Finished:
         with self.running(*arguments, **variables) as process:
-            out, err = process.communicate(timeout=TIMEOUT_S)
+            out, err = process.communicate(timeout=LIMIT_S)
         return Finished(code=process.returncode, out=out, err=err)
 
     @contextmanager
@@ -105,16 +108,77 @@ class Cli:
         return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*"))
 
 
+class Here(Cli):
+    """Commands run in this process, with the same surroundings and streams: most tests are about what a command says
+    and does, and starting Python costs as much as all of that. What runs beside the test still has its own."""
+
+    def __call__(self, *arguments: str | bytes, **variables: str) -> Finished:
+        words = [word for word in arguments if isinstance(word, str)]
+        if len(words) < len(arguments) or not _may_run_a_loop():
+            return super().__call__(*arguments, **variables)
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+        with (
+            self._surroundings(variables),
+            open(os.devnull) as nothing,  # noqa: PTH123 - no file of anybody's
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            for name, stream in (("stdin", nothing), ("stdout", out), ("stderr", err)):
+                patch.setattr(sys, name, stream)
+            code = main(words)
+        return Finished(code=code, out=_said(out), err=_said(err))
+
+    @contextmanager
+    def _surroundings(self, variables: Mapping[str, str]) -> Iterator[None]:
+        usual = dict(os.environ)
+        try:
+            with chdir(self.folder):
+                os.environ.clear()
+                os.environ.update(self._environment() | dict(variables))
+                yield
+        finally:
+            os.environ.clear()
+            os.environ.update(usual)
+
+
+def _said(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    raw = stream.detach()
+    assert isinstance(raw, io.BytesIO)
+    return raw.getvalue().decode()
+
+
+def _may_run_a_loop() -> bool:
+    """Signals are heard in the main thread only, and a loop runs in no other."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
+
+
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
+def desk_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "desk"
     folder.mkdir()
-    return Cli(folder=folder)
+    return folder
+
+
+@pytest.fixture
+def cli(desk_folder: Path) -> Cli:
+    return Here(folder=desk_folder)
+
+
+@pytest.fixture
+def outside(desk_folder: Path) -> Cli:
+    """For tests of the processes themselves: their start, their end, what they hold."""
+    return Cli(folder=desk_folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
-    """Runs commands in this process: the same words and answers, without the start of a process for each."""
+    """As `Here`, in the surroundings of the test, which it may change."""
 
     folder: Path
     captured: pytest.CaptureFixture[str]
@@ -127,15 +191,13 @@ class Inside:
 
 
 @pytest.fixture
-def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Inside:
-    folder = tmp_path / "desk"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
+def inside(desk_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Inside:
+    monkeypatch.chdir(desk_folder)
     ours = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_", "BUDGET_", "LOG_", "NOTIFY_", "WORKSPACE_")
     for name in [name for name in os.environ if name.startswith(ours)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "120")
-    return Inside(folder=folder, captured=capsys)
+    return Inside(folder=desk_folder, captured=capsys)
 
 
 def wait_for_line(process: subprocess.Popen[str], part: str) -> str:

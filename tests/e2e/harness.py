@@ -8,15 +8,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-START_LIMIT_S = 60
+from tests.support.waiting import LIMIT_S
+
 # Of every moment a test kills or interrupts at.
 SEED = int(os.environ.get("MARKETEER_TEST_SEED", "20261122"))
 
@@ -43,7 +46,7 @@ def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subpro
         env=env or environment(),
         capture_output=True,
         text=True,
-        timeout=START_LIMIT_S,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -95,9 +98,21 @@ def fake_claude(folder: Path, *options: str) -> Iterator[Server]:
         yield Server(url=process.stdout.readline().split()[-1], log=log)
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=LIMIT_S)
         assert process.stdout is not None
         process.stdout.close()
+
+
+def end_of(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Its exit code and what is still to be read. `communicate` would lose what a readline before has read ahead."""
+    overdue = threading.Timer(LIMIT_S, process.kill)
+    overdue.start()
+    try:
+        with ThreadPoolExecutor(2) as readers:
+            out, err = readers.map(lambda stream: stream.read() if stream else "", (process.stdout, process.stderr))
+        return process.wait(), out, err
+    finally:
+        overdue.cancel()
 
 
 class Ledger:
@@ -149,7 +164,7 @@ def assert_nothing_lost_or_doubled(workspace: Path) -> Ledger:
     return ledger
 
 
-def wait_until(predicate: Any, *, seconds: float = 20) -> None:
+def wait_until(predicate: Any, *, seconds: float = LIMIT_S) -> None:
     """Look again and again until it holds."""
     deadline = time.monotonic() + seconds
     while not predicate():

@@ -16,6 +16,7 @@ from marketeer.adapters.sqlite.migrate import MIGRATIONS
 from marketeer.testing.doomed import Point
 from tests.e2e.conftest import Inside
 from tests.e2e.harness import Ledger, environment
+from tests.support.waiting import LIMIT_S
 
 START = ("start", "Tell everybody of the free trial", "--pipeline", "Offer", "--rehearse")
 SEED = int(os.environ.get("MARKETEER_TEST_SEED", "20261123"))
@@ -95,7 +96,7 @@ def test_killed_anywhere_on_its_way_it_comes_to_the_same(inside: Inside, team: P
     at = str(len(list(MIGRATIONS.glob("*.sql"))) + number)
     died = subprocess.run(
         [sys.executable, "-m", "marketeer.testing.doomed", point, at, *START], cwd=inside.folder, check=False,
-        env=environment(), capture_output=True, timeout=60,
+        env=environment(), capture_output=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert died.returncode == -signal.SIGKILL, (SEED, point, at)
     assert inside("resume").code == 0

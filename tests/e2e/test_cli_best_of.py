@@ -15,6 +15,7 @@ from proofs.lives import KILLED
 from tests.e2e.conftest import Inside
 from tests.e2e.harness import Ledger, environment, run
 from tests.integration import desk as tools
+from tests.support.waiting import LIMIT_S
 
 SKILL = "social-content"
 START = ("start", "--rehearse", "--pipeline", "Social Content", "Posts about winter berths")
@@ -124,6 +125,6 @@ def killed_at(number: int, folder: Path) -> subprocess.CompletedProcess[str]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )

@@ -14,7 +14,9 @@ from marketeer.cli.journal import moment
 from marketeer.domain.errors import UsageError
 from marketeer.engine.library import Library
 from tests.e2e.conftest import Cli, wait_for_line
+from tests.e2e.harness import end_of
 from tests.integration import desk
+from tests.support.waiting import LIMIT_S
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=1)))
 
@@ -91,10 +93,10 @@ async def test_following_shows_what_another_process_does_until_ctrl_c(cli: Cli) 
             entry = json.loads(wait_for_line(process, "goal_completed"))
             assert entry["goal_id"] == goal_id
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=20)
+            _, _, err = end_of(process)
             assert (process.returncode, err) == (130, "")
         silent.send_signal(signal.SIGINT)
-        assert silent.communicate(timeout=20) == ("", "")
+        assert end_of(silent)[1:] == ("", "")
 
 
 async def test_following_ends_when_its_reader_goes(cli: Cli, tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ async def test_following_ends_when_its_reader_goes(cli: Cli, tmp_path: Path) -> 
         process.stdout.readline()
         process.stdout.close()
         await rehearsed(cli)
-        process.wait(timeout=20)
+        process.wait(timeout=LIMIT_S)
 
 
 async def test_a_humans_edit_stands_in_the_journal_of_its_goal_or_of_the_workspace(tmp_path: Path) -> None:

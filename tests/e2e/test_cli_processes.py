@@ -15,10 +15,18 @@ from marketeer.domain.errors import ConfigurationError, UsageError
 from marketeer.settings import load_settings
 from marketeer.testing import FakeClaude
 from tests.e2e.conftest import GOAL, Cli, wait_for_line
+from tests.e2e.harness import end_of
+from tests.support.waiting import LIMIT_S
 
 SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "0.5"}
-VERY_SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "30"}
+# Longer than any test waits for an end.
+VERY_SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "600", "SHUTDOWN_GRACE_S": "600"}
 KEY = "sk-ant-0123456789"
+
+
+@pytest.fixture
+def cli(outside: Cli) -> Cli:
+    return outside
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -26,7 +34,7 @@ def test_an_interrupt_stops_cleanly_says_how_to_resume_and_resume_completes(cli:
     with cli.running("start", GOAL, "--rehearse", **SLOW) as process:
         wait_for_line(process, "started")
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        _, out, err = end_of(process)
     assert process.returncode == 130
     assert "in flight" in err
     resume = re.search(r"resume with: marketeer (resume \S+)$", err, re.MULTILINE)
@@ -43,7 +51,7 @@ def test_a_second_interrupt_stops_at_once(cli: Cli) -> None:
         assert process.stderr is not None
         assert "press Ctrl-C again" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        end_of(process)
     assert process.returncode == 130
 
 
@@ -52,7 +60,7 @@ def test_an_interrupt_still_prints_the_document(cli: Cli) -> None:
         assert process.stderr is not None
         next(line for line in process.stderr if "started" in line)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        _, out, _ = end_of(process)
     assert process.returncode == 130
     assert '"status": "running"' in out
 
@@ -72,7 +80,7 @@ def test_a_cancel_from_elsewhere_ends_the_work_with_exit_1(cli: Cli) -> None:
     with cli.running("start", GOAL, "--rehearse", **SLOW) as process:
         wait_for_line(process, "started")
         assert cli("cancel", "last").code == 0
-        out, _ = process.communicate(timeout=30)
+        _, out, _ = end_of(process)
     assert process.returncode == 1
     assert "Cancelled" in out
 
@@ -81,7 +89,7 @@ def test_follow_shows_a_goal_worked_on_elsewhere_to_its_end(cli: Cli) -> None:
     with cli.running("start", GOAL, "--rehearse", **SLOW) as process:
         wait_for_line(process, "started")
         followed = cli("follow", "last")
-        process.communicate(timeout=30)
+        end_of(process)
     assert followed.code == 0
     assert "completed" in followed.out
 
@@ -103,7 +111,7 @@ def test_start_beside_a_process_that_works_on_everything_follows_it(cli: Cli) ->
     with cli.running("resume", **SLOW) as worker:
         wait_for_line(worker, "started")
         second = cli("start", "Write a blog post", "--rehearse")
-        worker.communicate(timeout=40)
+        end_of(worker)
     assert second.code == 0
     assert f"process {worker.pid} works here" in second.out
 
@@ -113,7 +121,7 @@ def test_a_reader_that_leaves_does_not_stop_the_work(cli: Cli) -> None:
         wait_for_line(process, "started")
         assert process.stdout is not None
         process.stdout.close()
-        process.wait(timeout=30)
+        process.wait(timeout=LIMIT_S)
         assert process.stderr is not None
         assert process.stderr.read() == ""
     assert process.returncode == 0

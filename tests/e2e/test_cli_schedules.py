@@ -17,6 +17,7 @@ from marketeer.testing import FakeClock
 from tests.e2e.conftest import Cli, Inside
 from tests.e2e.harness import wait_until
 from tests.support.passing import pass_time
+from tests.support.waiting import LIMIT_S
 
 DEFAULTS = [
     ("daily-social", "0 6 * * *", "Social Content", "P2"),
@@ -26,7 +27,6 @@ DEFAULTS = [
     ("monthly-cro", "0 0 1 * *", "Conversion Sprint", "P1"),
     ("monthly-review", "0 0 15 * *", "Performance Review", "P1"),
 ]
-LIMIT_S = 30
 HOURLY = ("schedules", "add", "hourly", "--cron", "0 * * * *", "--pipeline", "social")
 
 

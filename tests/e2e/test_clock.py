@@ -23,7 +23,6 @@ async def test_slots_of_a_spring_in_three_zones_are_those_of_cronsim() -> None:
     assert lived.slots > 800
 
 
-@pytest.mark.timeout(120)
 def test_every_second_has_one_answer_though_the_daemon_is_killed(tmp_path: Path) -> None:
     lived = seconds.live(SEED, tmp_path, 4, life_s=(1, 6))
     assert lived.kills

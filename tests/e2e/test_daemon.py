@@ -131,7 +131,7 @@ def test_a_second_signal_hands_back_what_is_in_hand_and_the_next_daemon_does_it(
         key = server.environment(MARKETEER_PLANNER="template")
         variables = {name: key[name] for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "MARKETEER_PLANNER")}
         with daemon(cli, **variables):
-            wait_until(lambda: len(events(cli, "call_done")) > 1, seconds=40)
+            wait_until(lambda: len(events(cli, "call_done")) > 1)
             (handed_back,) = events(cli, "daemon_stopped")[0]["handed_back"]
             assert events(cli, "call_done")[0]["item"] == handed_back
 

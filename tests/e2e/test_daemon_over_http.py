@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import TIMEOUT_S, Cli
+from tests.e2e.conftest import Cli
+from tests.e2e.harness import end_of
+from tests.support.waiting import LIMIT_S
 
 EVENT = {
     "id": "e-1",
@@ -36,7 +38,7 @@ def a_daemon(cli: Cli, **variables: str) -> Iterator[tuple[subprocess.Popen[str]
 
 def ask(port: int, method: str, path: str, token: str | None = None, body: Mapping[str, Any] | None = None) -> Any:
     """(status, document)"""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as connection:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = connection.getresponse()
@@ -56,7 +58,7 @@ def test_an_event_and_a_goal_that_come_over_http_are_worked_on_and_read_as_the_c
         (event,) = json.loads(cli("events", "--json").out)["events"]
         assert (event["id"], len(event["goals"])) == ("e-1", 1)
         process.terminate()
-        process.communicate()
+        end_of(process)
     assert process.returncode == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from tests.e2e.conftest import GOAL, Cli, Inside
+from tests.e2e.harness import end_of
 
 
 def test_a_detached_goal_is_stored_with_its_plan_owed_and_its_id_is_all_that_is_printed(inside: Inside) -> None:
@@ -46,5 +47,5 @@ def test_it_says_that_a_daemon_takes_the_goal_up(cli: Cli) -> None:
         assert f"process {daemon.pid} works here and takes it up" in stored.err
         followed = cli("follow", stored.out.strip())
         daemon.terminate()
-        daemon.communicate()
+        end_of(daemon)
     assert (followed.code, daemon.returncode) == (0, 0)

@@ -14,8 +14,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from marketeer.adapters.sqlite.store import SqliteStore
 from marketeer.runtime import open_office
 from marketeer.settings import load_settings
@@ -23,6 +21,7 @@ from marketeer.testing.doomed import Point
 from proofs.lives import KILLED
 from tests.e2e.harness import environment, run, wait_until
 from tests.support.events import raw_event
+from tests.support.waiting import LIMIT_S
 
 # Three of these start a goal each: the others rest, are too small or are mapped to nothing.
 EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -79,7 +78,7 @@ asyncio.run(main())
 def doomed(*command: str, cwd: Path) -> int:
     """How a command ended that kills itself."""
     return subprocess.run(
-        [sys.executable, *command], cwd=cwd, env=environment(), capture_output=True, timeout=60, check=False
+        [sys.executable, *command], cwd=cwd, env=environment(), capture_output=True, timeout=LIMIT_S, check=False
     ).returncode
 
 
@@ -133,7 +132,6 @@ def a_daemon(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-@pytest.mark.timeout(180)
 def test_killed_while_sending_and_while_deciding_every_event_takes_effect_once(tmp_path: Path) -> None:
     workspace = asyncio.run(new_workspace(tmp_path))
     decider = tmp_path / "decider.py"
@@ -162,7 +160,6 @@ def test_killed_while_sending_and_while_deciding_every_event_takes_effect_once(t
     assert sorted(row["goal_id"] for row in plans) == sorted(goals)
 
 
-@pytest.mark.timeout(120)
 def test_thirty_of_one_id_from_three_processes_take_effect_once(tmp_path: Path) -> None:
     workspace = asyncio.run(new_workspace(tmp_path))
     script, go = tmp_path / "sender.py", tmp_path / "go"
@@ -178,7 +175,7 @@ def test_thirty_of_one_id_from_three_processes_take_effect_once(tmp_path: Path) 
             assert sender.stdout is not None
             assert sender.stdout.readline() == "ready\n"
         go.touch()
-        said = [json.loads(sender.communicate(timeout=60)[0]) for sender in senders]
+        said = [json.loads(sender.communicate(timeout=LIMIT_S)[0]) for sender in senders]
     finally:
         for sender in senders:
             sender.kill()

@@ -21,6 +21,7 @@ from tests.e2e.harness import (
     Ledger,
     assert_nothing_lost_or_doubled,
     command,
+    end_of,
     environment,
     fake_claude,
     run,
@@ -28,7 +29,6 @@ from tests.e2e.harness import (
 )
 
 GOAL = "Increase signup conversion by 20%"
-LIMIT_S = 40
 PARALLEL = 3
 # From the signal until the process has heard it, on a busy machine.
 HEARD = timedelta(seconds=0.3)
@@ -98,7 +98,7 @@ def test_an_interrupted_rehearsal_leaves_nothing_in_hand_and_resume_completes(
         until_stored(workspace)
         interrupt_after(process, after_s, number)
         signalled_at = datetime.now(UTC)
-        _, err = process.communicate(timeout=LIMIT_S)
+        _, _, err = end_of(process)
     ledger = check_stopped(process, workspace, signalled_at=signalled_at)
     finished = ledger.goals[0]["finished_at"] is not None
     assert process.returncode in ((0, 130) if finished else (130,)), err
@@ -118,7 +118,7 @@ def test_an_interrupted_goal_books_its_calls_in_flight_and_resume_buys_only_the_
             until_stored(workspace)
             interrupt_after(process, after_s, number)
             signalled_at = datetime.now(UTC)
-            _, err = process.communicate(timeout=LIMIT_S)
+            _, _, err = end_of(process)
         ledger = check_stopped(process, workspace, signalled_at=signalled_at)
         finished = ledger.goals[0]["finished_at"] is not None
         assert process.returncode in ((0, 130) if finished else (130,)), err
@@ -144,7 +144,7 @@ def test_an_interrupt_while_the_program_still_starts_ends_it_quietly(
     with started("--rehearse", cwd=tmp_path, env=environment(MARKETEER_REHEARSAL_LATENCY_S="30")) as process:
         interrupt_after(process, after_s, number)
         interrupt_after(process, 0.5, number)
-        _, err = process.communicate(timeout=LIMIT_S)
+        _, _, err = end_of(process)
     if "Traceback" in err and ", in main\n" not in err:
         return  # before the program is there a signal does what it does to every Python process
     # Behind its last line too.
@@ -168,7 +168,7 @@ def test_a_second_interrupt_ends_a_slow_call_in_a_moment_and_books_it_as_an_esti
         assert "press Ctrl-C again" in process.stderr.readline()
         process.send_signal(number)
         signalled, signalled_at = time.monotonic(), datetime.now(UTC)
-        process.communicate(timeout=LIMIT_S)
+        end_of(process)
         assert time.monotonic() - signalled < WITHIN_S
     assert process.returncode == 130
     ledger = check_stopped(process, workspace, signalled_at=signalled_at)

@@ -15,7 +15,7 @@ import pytest
 import marketeer
 from marketeer.adapters.sqlite.migrate import MIGRATIONS
 from tests.e2e.conftest import Cli, wait_for_line
-from tests.e2e.harness import environment
+from tests.e2e.harness import end_of, environment
 from tests.integration import desk
 
 LONG_AGO = "2020-01-01T00:00:00.000000Z"
@@ -208,7 +208,7 @@ def race(workspace: Path, script: Path, *goal_ids: str) -> list[int]:
         wait_for_line(writer, "ready")
     writers[-1].send_signal(signal.SIGKILL)
     for writer in writers:
-        writer.communicate(timeout=50)
+        end_of(writer)
     return [writer.returncode for writer in writers]
 
 

@@ -21,7 +21,7 @@ from marketeer.cli.keeping import age, size
 from marketeer.domain.errors import UsageError
 from marketeer.engine.executor import EARLIER_RUNS
 from tests.e2e.conftest import GOAL, Cli, wait_for_line
-from tests.e2e.harness import assert_nothing_lost_or_doubled
+from tests.e2e.harness import assert_nothing_lost_or_doubled, end_of
 from tests.integration import desk
 from tests.support.builders import a_document, a_reservation
 from tests.support.events import raw_event
@@ -86,7 +86,7 @@ def test_a_backup_taken_while_a_goal_runs_comes_back_elsewhere_and_completes(cli
     with cli.running("start", GOAL, "--rehearse", **SLOW) as process:
         wait_for_line(process, "approved")
         taken = cli("backup", "b.tar.gz", "--json")
-        out, _ = process.communicate(timeout=30)
+        _, out, _ = end_of(process)
     assert (taken.code, taken.document["goals"], taken.document["unfinished"]) == (0, 1, 1)
     assert process.returncode == 0, out
     assert_nothing_lost_or_doubled(cli.folder / "workspace")
@@ -349,7 +349,7 @@ async def test_pruning_beside_a_goal_at_work_disturbs_nothing(cli: Cli) -> None:
     with cli.running("start", GOAL, "--rehearse", MARKETEER_REHEARSAL_LATENCY_S="0.6") as process:
         wait_for_line(process, "started")
         pruned = cli("prune", "--older-than", "90d")
-        _, err = process.communicate(timeout=40)
+        _, _, err = end_of(process)
     assert (pruned.code, process.returncode) == (0, 0), err + pruned.err
     assert "removed 298 goals" in pruned.out  # those with the newest outputs stay
     assert "shrink the file" in pruned.out

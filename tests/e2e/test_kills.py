@@ -13,6 +13,7 @@ from marketeer.testing.doomed import Point
 from proofs.lives import KILLED, Kind, Life, live
 from tests.e2e.harness import SEED, Ledger, assert_nothing_lost_or_doubled, environment, run
 from tests.integration import desk
+from tests.support.waiting import LIMIT_S
 
 GOAL = "Increase signup conversion by 20%"
 # Kills of each life, so that none takes longer than a test may.
@@ -27,7 +28,6 @@ LIVES = (
 )
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("number", range(len(LIVES)), ids=[f"{kind.name.lower()}-{kills}" for kind, kills in LIVES])
 def test_goals_complete_however_often_their_processes_are_killed(tmp_path: Path, number: int) -> None:
     kind, kills = LIVES[number]
@@ -35,7 +35,6 @@ def test_goals_complete_however_often_their_processes_are_killed(tmp_path: Path,
     assert outcome.kills >= kills
 
 
-@pytest.mark.timeout(180)
 def test_an_answer_that_was_recorded_just_before_the_kill_is_handed_in_without_another_call(tmp_path: Path) -> None:
     """Between the commit that records an answer and the one of all that follows from it there is this moment alone."""
     migrations = len(list(MIGRATIONS.glob("*.sql")))
@@ -83,6 +82,6 @@ def doomed(point: Point, number: int, *, folder: Path) -> subprocess.CompletedPr
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )

@@ -28,16 +28,17 @@ from tests.e2e.harness import (
     Ledger,
     assert_nothing_lost_or_doubled,
     command,
+    end_of,
     environment,
     run,
     wait_until,
 )
 from tests.integration import desk
+from tests.support.waiting import LIMIT_S
 
 GOAL = "Increase signup conversion by 20%"
 START = ("start", GOAL, "--rehearse")
 SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "0.15"}
-LIMIT_S = 40
 DATABASE = Path("workspace", "marketeer.db")
 
 
@@ -58,11 +59,6 @@ def running(
             yield process
         finally:
             process.kill()
-
-
-def end_of(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=LIMIT_S)
-    return process.returncode, out, err
 
 
 def until(process: subprocess.Popen[str], part: str, *, on: str = "stdout") -> None:
@@ -371,7 +367,7 @@ def locked(database: Path, unlocked: threading.Event, *, seconds: float = 10.0) 
     held = threading.Event()
 
     def hold() -> None:
-        with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(database, timeout=LIMIT_S, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             held.set()
             unlocked.wait(seconds)

@@ -17,13 +17,12 @@ from proofs.crew import a_crew
 from proofs.many_hands import Loss, Outage, die, sleep_through, survive
 from tests.e2e.conftest import Cli, Inside
 from tests.e2e.harness import SEED, environment, fake_claude, run, wait_until
+from tests.support.waiting import LIMIT_S
 
 LEASE_S = "3"
 SOLO = ("--pipeline", "Solo")
 LOST = "SELECT 1 FROM conditions WHERE name = 'queue_down'"
 BUILT_IN = ("--pipeline", "Director Morning Review")
-
-pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize("loss", Loss, ids=[loss.name.lower() for loss in Loss])
@@ -77,7 +76,7 @@ def test_workers_share_what_others_begin_until_they_leave(tmp_path: Path) -> Non
 
         first.terminate()
         second.send_signal(signal.SIGINT)
-        assert (first.wait(timeout=60), second.wait(timeout=60)) == (0, 0)
+        assert (first.wait(timeout=LIMIT_S), second.wait(timeout=LIMIT_S)) == (0, 0)
         assert "Nobody works here" in run("workers", cwd=tmp_path, env=crew.env).stdout
 
 
@@ -95,14 +94,14 @@ def test_health_is_limited_while_redis_is_away_and_knows_how_work_flows(tmp_path
         assert flow["completed"] >= 1
         assert flow["processing_s"]["p50"] >= 0
         crew.server.kill()
-        wait_until(lambda: bool(crew.rows(LOST)), seconds=60)
+        wait_until(lambda: bool(crew.rows(LOST)))
         away = found()
         (queue,) = (each for each in away["components"] if each["component"] == "queue")
         assert away["level"] == "limited"
         assert "out of reach since" in queue["reason"]
         assert str(crew.server.port) in queue["reason"]
         crew.server.start()
-        wait_until(lambda: not crew.rows(LOST), seconds=60)
+        wait_until(lambda: not crew.rows(LOST))
         assert found()["level"] == "full"
         entries = json.loads(run("journal", "--goal", "workspace", "--json", cwd=tmp_path, env=crew.env).stdout)
         assert [each["what"] for each in entries["entries"]] == ["queue_lost", "queue_back"]

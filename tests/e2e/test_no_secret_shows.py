@@ -107,7 +107,6 @@ def here(capsys: pytest.CaptureFixture[str], *arguments: str) -> Finished:
     return Finished(code=code, out=shown.out, err=shown.err)
 
 
-@pytest.mark.timeout(180)
 def test_failures_of_every_kind_leave_no_secret_and_every_line_of_an_item_names_its_ids(
     secretive: Cli, gateway: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import TIMEOUT_S, Cli, Inside
+from tests.e2e.conftest import Cli, Inside
+from tests.support.waiting import LIMIT_S
 
 PATH = "workspace/context/product-marketing-context.md"
 CTRL_C, CTRL_D = "\x03", "\x04"
@@ -49,7 +50,7 @@ def on_terminal(
     os.close(theirs)
     try:
         said = _converse(ours, typed.splitlines(keepends=True), answers_to)
-        return process.wait(timeout=TIMEOUT_S), said
+        return process.wait(timeout=LIMIT_S), said
     finally:
         process.kill()
         process.wait()

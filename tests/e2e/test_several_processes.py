@@ -20,10 +20,10 @@ from marketeer.domain.journal import JournalEntry
 from marketeer.domain.submission import Submission
 from marketeer.runtime import Office, open_office
 from marketeer.settings import load_settings
-from tests.e2e.harness import Ledger, assert_nothing_lost_or_doubled, command, environment, run
+from tests.e2e.harness import Ledger, assert_nothing_lost_or_doubled, command, end_of, environment, run
 from tests.integration.desk import CONTEXT, FAN, GATED
+from tests.support.waiting import LIMIT_S
 
-LIMIT_S = 40
 PROMISED_S = 0.5
 LATENCY_S = 0.5
 WORKING = environment(MARKETEER_REHEARSAL_LATENCY_S=str(LATENCY_S))
@@ -40,11 +40,6 @@ def running(*arguments: str, cwd: Path, env: dict[str, str] = WORKING) -> Iterat
             yield process
         finally:
             process.kill()
-
-
-def end_of(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=LIMIT_S)
-    return process.returncode, out, err
 
 
 def until(process: subprocess.Popen[str], part: str) -> None:

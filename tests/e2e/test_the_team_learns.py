@@ -17,6 +17,7 @@ from marketeer.testing.answers import Asked, RehearsedAnswers
 from marketeer.testing.fake_claude import FakeClaude
 from marketeer.testing.plan_answers import PlanningAnswers
 from tests.e2e.conftest import Finished, Inside
+from tests.support.waiting import LIMIT_S
 
 GOAL = "Write cold emails to hotel owners who asked us at the fair"
 NOTE = "Name the fair in the first line"
@@ -53,7 +54,7 @@ def served() -> Iterator[str]:
     thread = Thread(target=lambda: asyncio.run(serve()), name="fake claude")
     thread.start()
     try:
-        yield address.get(timeout=20)
+        yield address.get(timeout=LIMIT_S)
     finally:
         stop.set()
         thread.join()

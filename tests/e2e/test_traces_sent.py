@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from marketeer.domain.goal import GoalStatus
 from tests.e2e.conftest import Cli
+from tests.e2e.harness import end_of
 from tests.integration import desk
 
 TOKEN = "collector-token-9966"
@@ -94,7 +95,7 @@ def test_nothing_of_it_is_loaded_while_no_collector_is_set(cli: Cli, tmp_path: P
     script.write_text(OFF)
     desk.add_small_plans(cli.folder / "workspace")
     with cli.running_script(script, "start", "--pipeline", desk.SOLO, "--rehearse") as process:
-        out, err = process.communicate(timeout=50)
+        _, out, err = end_of(process)
     assert process.returncode == 0, err
     assert out.splitlines()[-1] == "[]"
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from proofs.webhooks import Size, proof, storm
 from tests.e2e.harness import SEED
 
 
-@pytest.mark.timeout(120)
 async def test_what_was_answered_takes_effect_once_however_often_the_daemon_is_killed(tmp_path: Path) -> None:
     outcome = await storm(Size(events=60, kills=2, senders=6), SEED, tmp_path)
     assert len(outcome.sent) == 60

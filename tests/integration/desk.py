@@ -29,12 +29,12 @@ from marketeer.settings import Settings
 from marketeer.testing.answers import Asked, material_of
 from marketeer.testing.reviews import comparison_of, review_of
 from tests.support.builders import a_learning
+from tests.support.waiting import LIMIT_S
 
 # Plans of the tests' own, as a workspace's team file.
 SMALL_PLANS = Path(__file__).parent.parent / "support" / "team" / "pipelines.yaml"
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-LIMIT_S = 20.0
 KEY = "sk-ant-test-key"
 
 # Small plans by their skills: two of the tests' own (see tests/support/team), the others built in.

@@ -25,7 +25,6 @@ from marketeer.runtime import Office
 from marketeer.testing import in_memory_office
 from tests.integration.desk import (
     FAN,
-    LIMIT_S,
     Clerk,
     again,
     an_office,
@@ -37,6 +36,7 @@ from tests.integration.desk import (
     submit,
 )
 from tests.support.deliverables import CONTEXT as EXAMPLE
+from tests.support.waiting import LIMIT_S
 
 COMPARISON = "# Comparison"
 EARLIER, LATER = "social-content", "copy-editing"

@@ -28,8 +28,7 @@ from marketeer.ports import ModelClient
 from marketeer.runtime import Office, open_link, open_office
 from marketeer.testing import FakeClock, RedisServer
 from tests.integration.desk import CONTEXT, FUNNEL, SOLO, Clerk, add_small_plans, settings_for, submit
-
-LIMIT_S = 30
+from tests.support.waiting import LIMIT_S
 
 
 @asynccontextmanager

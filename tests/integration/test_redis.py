@@ -17,7 +17,7 @@ from marketeer.adapters.system_clock import SystemClock
 from marketeer.domain.condition import Condition, ConditionName
 from marketeer.domain.errors import ConfigurationError
 from marketeer.testing import FakeClock, RedisServer
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT_S, wait_until
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def refusal(address: str) -> str:
     """What a process says that begins now."""
     link = RedisLink(address, SystemClock())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             await link.open()
             await link.enter("test", uuid4().hex)
     except ConfigurationError as exc:
@@ -62,7 +62,7 @@ async def refusal(address: str) -> str:
 async def who_waits(queue: BullmqQueue, server: RedisServer) -> asyncio.Task[str]:
     """Somebody whom Redis keeps waiting."""
     waiting = asyncio.create_task(queue.get())
-    await wait_until(lambda: b"bzpopmin" in server.command("CLIENT", "LIST"), timeout_s=30)
+    await wait_until(lambda: b"bzpopmin" in server.command("CLIENT", "LIST"))
     return waiting
 
 
@@ -74,14 +74,14 @@ async def test_an_outage_is_told_once_and_what_is_put_again_afterwards_arrives_t
         await asyncio.sleep(0)
         server.kill()
         await queue.put([("lost", 3)])
-        await wait_until(lambda: bool(told), timeout_s=30)
+        await wait_until(lambda: bool(told))
         assert told[0] is not None
         assert str(server.port) in told[0]
         server.start()
-        await wait_until(lambda: told[-1] is None, timeout_s=30)
+        await wait_until(lambda: told[-1] is None)
         assert len(told) == 2
         await queue.put([("late", 3), ("first", 0)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             assert await waiting in ("first", "late")
 
 
@@ -89,34 +89,34 @@ async def test_an_emptied_redis_is_noticed_though_it_never_went_away(server: Red
     async with a_queue(server) as (queue, told):
         await queue.put([("a", 1)])
         server.command("FLUSHALL")
-        await wait_until(lambda: told == [None], timeout_s=30)
+        await wait_until(lambda: told == [None])
         await queue.put([("a", 1)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             assert await queue.get() == "a"
 
 
 async def test_a_redis_that_hangs_holds_nobody_up_for_long(server: RedisServer) -> None:
     async with a_queue(server) as (queue, told):
         server.hang()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             await queue.put([("a", 1)])
             await queue.done("b")
         assert told
         server.go_on()
-        await wait_until(lambda: told[-1] is None, timeout_s=30)
+        await wait_until(lambda: told[-1] is None)
 
 
 async def test_a_redis_that_hangs_is_noticed_by_who_only_waits_and_refused_by_who_begins(server: RedisServer) -> None:
     async with a_queue(server) as (queue, told):
         waiting = asyncio.create_task(queue.get())
         server.hang()
-        await wait_until(lambda: bool(told), timeout_s=30)
+        await wait_until(lambda: bool(told))
         assert "no answer in time" in (told[0] or "")
         assert "does not answer (no answer in time)" in await refusal(server.url)
         server.go_on()
-        await wait_until(lambda: told[-1] is None, timeout_s=30)
+        await wait_until(lambda: told[-1] is None)
         await queue.put([("a", 1)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             assert await waiting == "a"
 
 
@@ -134,21 +134,21 @@ async def test_a_redis_that_takes_nothing_is_told_of_once_in_plain_words_and_all
 ) -> None:
     async with a_queue(server) as (queue, told):
         await queue.put([("held", 1)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             assert await queue.get() == "held"
         assert server.command(*spoil) == b"+OK\r\n"
         await queue.done("held")
         await queue.put([("a", 1)])
-        await wait_until(lambda: bool(told), timeout_s=30)
+        await wait_until(lambda: bool(told))
         assert told_words in (told[0] or "")
         said = await refusal(server.url)
         assert refused_words in said
         assert "start it" not in said
         assert server.command(*mend) == b"+OK\r\n"
-        await wait_until(lambda: told[-1] is None, timeout_s=30)
+        await wait_until(lambda: told[-1] is None)
         assert len(told) == 2
         await queue.put([("a", 1)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             assert await queue.get() == "a"
 
 
@@ -159,13 +159,13 @@ async def test_a_password_that_is_changed_in_flight_is_what_is_told_and_work_flo
             server.command("CONFIG", "SET", "requirepass", "new")
             server.password = "new"
             server.command("CLIENT", "KILL", "TYPE", "normal")
-            await wait_until(lambda: bool(told), timeout_s=30)
+            await wait_until(lambda: bool(told))
             assert "refuses the user or the password" in (told[0] or "")
             server.command("CONFIG", "SET", "requirepass", "old")
             server.password = "old"
-            await wait_until(lambda: told[-1] is None, timeout_s=30)
+            await wait_until(lambda: told[-1] is None)
             await queue.put([("a", 1)])
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(LIMIT_S):
                 assert await waiting == "a"
 
 
@@ -173,9 +173,9 @@ async def test_connections_that_are_cut_while_redis_is_well_are_no_outage(server
     async with a_queue(server) as (queue, told):
         waiting = await who_waits(queue, server)
         server.command("CLIENT", "KILL", "TYPE", "normal")
-        await wait_until(lambda: told == [None], timeout_s=30)
+        await wait_until(lambda: told == [None])
         await queue.put([("a", 1)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             assert await waiting == "a"
         assert told == [None]
 
@@ -185,17 +185,17 @@ async def test_two_workspaces_on_one_redis_never_see_each_others_work(redis_serv
         waiting = asyncio.create_task(first.get())
         await second.put([("same", 1), ("of-the-second", 1)])
         await first.put([("same", 0)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             assert await waiting == "same"
             assert [await second.get(), await second.get()] == ["same", "of-the-second"]
         more = asyncio.create_task(first.get())
         await first.put([("of-the-first", 3)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             assert await more == "of-the-first"
 
 
 async def test_what_was_fetched_and_never_taken_is_there_for_others_at_once(redis_server: RedisServer) -> None:
-    async with a_queue(redis_server) as (first, _), asyncio.timeout(30):
+    async with a_queue(redis_server) as (first, _), asyncio.timeout(LIMIT_S):
         for entry in ("a", "b", "c"):
             waiting = asyncio.create_task(first.get())
             await asyncio.sleep(0)
@@ -213,7 +213,7 @@ async def test_what_this_process_has_made_ready_goes_to_who_waits_here_and_the_r
         waiting = asyncio.create_task(queue.get())
         await asyncio.sleep(0)
         await queue.put([("later", 3), ("first", 1)], ours=True)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             assert await waiting == "first"
             assert await queue.get() == "later"
         keys = [redis_server.command("EXISTS", queue._backend.toKey(name)) for name in ("first", "later")]
@@ -260,7 +260,7 @@ async def test_a_user_who_is_limited_to_our_keys_can_work_and_one_limited_to_oth
     async with asyncio.TaskGroup() as group:
         loops = group.create_task(queue.run())
         await queue.put([("a", 1)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             assert await queue.get() == "a"
         await queue.done("a")
         loops.cancel()

@@ -19,7 +19,6 @@ from tests.integration.desk import (
     FOUNDATION,
     FUNNEL,
     GATED,
-    LIMIT_S,
     SOLO,
     Clerk,
     again,
@@ -35,6 +34,7 @@ from tests.integration.desk import (
     with_secret,
     work,
 )
+from tests.support.waiting import LIMIT_S
 
 SKILL = "analytics-tracking"
 

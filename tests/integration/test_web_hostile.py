@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from marketeer.web.bodies import DEEPEST, parse
 from marketeer.web.bounds import Bounds
 from marketeer.web.refusal import Refusal
-from tests.support.web import LIMIT_S, TOKEN, Answer, Site, a_site, read_answer, request
+from tests.support.waiting import LIMIT_S
+from tests.support.web import TOKEN, Answer, Site, a_site, read_answer, request
 
 JSON = {"Content-Type": "application/json"}
 GIGABYTE = 1_000_000_000
@@ -161,7 +162,7 @@ async def test_an_answer_that_is_not_read_ends_the_connection(tmp_path: Path) ->
         async with site.connection() as (_, writer):
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a transport that reads too
             asked = request("GET", "/openapi.json", headers={"Connection": "keep-alive"}) * 100
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(LIMIT_S):
                 with pytest.raises(ConnectionError):
                     await _send_for_ever(writer, asked)
         assert await is_well(site)
@@ -192,7 +193,7 @@ async def _posted_until(site: Site, size: int, status: int) -> Answer:
 
 
 async def _ends(reader: asyncio.StreamReader) -> bool:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_S):
         with suppress(ConnectionError):
             await reader.read()
     return True

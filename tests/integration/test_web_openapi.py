@@ -7,15 +7,12 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.harness import SEED, environment
 from tests.support.web import TOKEN, a_site
 
 EXAMPLES = 8
 
 
-@pytest.mark.timeout(180)
 async def test_every_answer_is_one_that_the_document_tells_of(tmp_path: Path) -> None:
     async with a_site(tmp_path, webhook_per_minute=1_000_000) as site:
         address = f"{site.server.url}/openapi.json"

@@ -16,9 +16,9 @@ from marketeer.runtime import Office, open_office
 from marketeer.settings import load_settings
 from marketeer.web.bounds import Bounds
 from marketeer.web.server import WebServer
+from tests.support.waiting import LIMIT_S
 
 TOKEN = "t0ken-of-the-tests"
-LIMIT_S = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
