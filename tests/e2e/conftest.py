@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +16,7 @@ import pytest
 
 import marketeer
 from marketeer.cli.app import main
+from tests.e2e.harness import may_run_here, run_here
 from tests.support.waiting import LIMIT_S
 
 SOURCE = Path(marketeer.__file__).parent.parent
@@ -109,53 +107,14 @@ class Cli:
 
 
 class Here(Cli):
-    """Commands run in this process, with the same surroundings and streams: most tests are about what a command says
-    and does, and starting Python costs as much as all of that. What runs beside the test still has its own."""
+    """Commands run in this process, with the same surroundings and streams. What runs beside the test has its own."""
 
     def __call__(self, *arguments: str | bytes, **variables: str) -> Finished:
         words = [word for word in arguments if isinstance(word, str)]
-        if len(words) < len(arguments) or not _may_run_a_loop():
+        if len(words) < len(arguments) or not may_run_here():
             return super().__call__(*arguments, **variables)
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
-        with (
-            self._surroundings(variables),
-            open(os.devnull) as nothing,  # noqa: PTH123 - no file of anybody's
-            pytest.MonkeyPatch.context() as patch,
-        ):
-            for name, stream in (("stdin", nothing), ("stdout", out), ("stderr", err)):
-                patch.setattr(sys, name, stream)
-            code = main(words)
-        return Finished(code=code, out=_said(out), err=_said(err))
-
-    @contextmanager
-    def _surroundings(self, variables: Mapping[str, str]) -> Iterator[None]:
-        usual = dict(os.environ)
-        try:
-            with chdir(self.folder):
-                os.environ.clear()
-                os.environ.update(self._environment() | dict(variables))
-                yield
-        finally:
-            os.environ.clear()
-            os.environ.update(usual)
-
-
-def _said(stream: io.TextIOWrapper) -> str:
-    stream.flush()
-    raw = stream.detach()
-    assert isinstance(raw, io.BytesIO)
-    return raw.getvalue().decode()
-
-
-def _may_run_a_loop() -> bool:
-    """Signals are heard in the main thread only, and a loop runs in no other."""
-    if threading.current_thread() is not threading.main_thread():
-        return False
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return True
-    return False
+        code, out, err = run_here(words, cwd=self.folder, env=self._environment() | dict(variables))
+        return Finished(code=code, out=out, err=err)
 
 
 @pytest.fixture

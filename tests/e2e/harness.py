@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import os
 import signal
@@ -11,13 +13,15 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from marketeer.cli.app import main
 from tests.support.waiting import LIMIT_S
 
 # Of every moment a test kills or interrupts at.
@@ -40,6 +44,10 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """One command from beginning to end: in this process where that can be, in one of its own elsewhere."""
+    if may_run_here():
+        code, out, err = run_here(arguments, cwd=cwd, env=env or environment())
+        return subprocess.CompletedProcess(command(*arguments), code, out, err)
     return subprocess.run(
         command(*arguments),
         cwd=cwd,
@@ -49,6 +57,44 @@ def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subpro
         timeout=LIMIT_S,
         check=False,
     )
+
+
+def may_run_here() -> bool:
+    """Signals are heard in the main thread only, and a loop runs in no other."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
+
+
+def run_here(words: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> tuple[int, str, str]:
+    """A command in this process, in its own surroundings: exit code and what it said. Most tests are about that, and
+    to start Python costs as much as all that a command does."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+    usual = dict(os.environ)
+    with ExitStack() as stack:
+        nothing = stack.enter_context(open(os.devnull))  # noqa: PTH123 - no file of anybody's
+        stack.enter_context(mock.patch.multiple(sys, stdin=nothing, stdout=out, stderr=err))
+        stack.enter_context(chdir(cwd))
+        stack.callback(_replace_environment, usual)
+        _replace_environment(env)
+        code = main(words)
+    return code, _said(out), _said(err)
+
+
+def _replace_environment(by: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(by)
+
+
+def _said(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    raw = stream.detach()
+    assert isinstance(raw, io.BytesIO)
+    return raw.getvalue().decode()
 
 
 def kill_after(seconds: float, *arguments: str, cwd: Path, env: dict[str, str]) -> bool:

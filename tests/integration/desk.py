@@ -365,7 +365,7 @@ class Shift:
 
 @asynccontextmanager
 async def at_work(office: Office, goal: Goal | None = None) -> AsyncIterator[Shift]:
-    """A session runs while the block does; the block ends it or waits for its end."""
+    """A session runs while the block does; the block ends it or waits for its end, and for nothing without end."""
     shift = Shift()
 
     def began(session: Session) -> None:
@@ -376,7 +376,8 @@ async def at_work(office: Office, goal: Goal | None = None) -> AsyncIterator[Shi
 
     shift.done = asyncio.create_task(run(), name="a session")
     try:
-        yield shift
+        async with asyncio.timeout(LIMIT_S):
+            yield shift
         await shift.end()
     finally:
         shift.done.cancel()
