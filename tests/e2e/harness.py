@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from unittest import mock
 
 from marketeer.cli.app import main
@@ -155,10 +155,17 @@ def end_of(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     overdue.start()
     try:
         with ThreadPoolExecutor(2) as readers:
-            out, err = readers.map(lambda stream: stream.read() if stream else "", (process.stdout, process.stderr))
+            out, err = readers.map(_rest_of, (process.stdout, process.stderr))
         return process.wait(), out, err
     finally:
         overdue.cancel()
+
+
+def _rest_of(stream: IO[str] | None) -> str:
+    if stream is None:
+        return ""
+    with stream:
+        return stream.read()
 
 
 class Ledger:

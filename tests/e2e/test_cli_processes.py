@@ -24,11 +24,6 @@ VERY_SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "600", "SHUTDOWN_GRACE_S": "600"}
 KEY = "sk-ant-0123456789"
 
 
-@pytest.fixture
-def cli(outside: Cli) -> Cli:
-    return outside
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_cleanly_says_how_to_resume_and_resume_completes(cli: Cli, number: int) -> None:
     with cli.running("start", GOAL, "--rehearse", **SLOW) as process:
@@ -77,7 +72,7 @@ def test_a_second_start_is_refused_with_the_pid_before_its_goal_is_stored(cli: C
 
 
 def test_a_cancel_from_elsewhere_ends_the_work_with_exit_1(cli: Cli) -> None:
-    with cli.running("start", GOAL, "--rehearse", **SLOW) as process:
+    with cli.running("start", GOAL, "--rehearse", MARKETEER_REHEARSAL_LATENCY_S="3") as process:
         wait_for_line(process, "started")
         assert cli("cancel", "last").code == 0
         _, out, _ = end_of(process)
@@ -108,7 +103,7 @@ def test_start_beside_a_process_that_works_on_everything_follows_it(cli: Cli) ->
     with cli.running("start", "Cut churn", "--rehearse", **VERY_SLOW) as process:
         wait_for_line(process, "started")
         process.kill()
-    with cli.running("resume", **SLOW) as worker:
+    with cli.running("resume", MARKETEER_REHEARSAL_LATENCY_S="1") as worker:
         wait_for_line(worker, "started")
         second = cli("start", "Write a blog post", "--rehearse")
         end_of(worker)

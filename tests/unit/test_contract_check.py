@@ -379,8 +379,8 @@ def test_ten_kilobytes_are_checked_in_a_moment() -> None:
     check(PLAN, text, FACTS)
     spans = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         check(PLAN, text, FACTS)
-        spans.append(time.perf_counter() - started)
+        spans.append(time.process_time() - started)
     assert len(text) > 10_000
     assert min(spans) < 0.1  # ten times the target, for a busy machine

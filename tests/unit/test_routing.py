@@ -158,9 +158,9 @@ def test_prices_money_brand_and_claims_are_pointed_out_without_stopping() -> Non
 
 
 def test_twenty_thousand_characters_are_read_quickly() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     infer_category("We lose custmers and the registraton is too long, but why? " * 340, built_in())
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_phrases_take_endings_gaps_and_numbers() -> None:
