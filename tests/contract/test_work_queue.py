@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
@@ -24,17 +25,27 @@ async def queue(request: pytest.FixtureRequest) -> AsyncIterator[WorkQueue]:
         yield LocalQueue()
         return
     server: RedisServer = request.getfixturevalue("redis_server")
-    clock = SystemClock()
-    link = RedisLink(server.url, clock)
-    await link.open()
-    await link.enter("test", uuid4().hex)
-    queue = BullmqQueue(link, clock)
-    async with asyncio.TaskGroup() as group:
-        loops = group.create_task(queue.run())
+    async with a_bullmq(server) as queue:
         yield queue
         await queue.close()
-        loops.cancel()
-    await link.close()
+
+
+@asynccontextmanager
+async def a_bullmq(server: RedisServer) -> AsyncIterator[BullmqQueue]:
+    """At work, and gone with its connections however the block ends."""
+    link = RedisLink(server.url, SystemClock())
+    try:
+        await link.open()
+        await link.enter("test", uuid4().hex)
+        queue = BullmqQueue(link, SystemClock())
+        async with asyncio.TaskGroup() as group:
+            loops = group.create_task(queue.run())
+            try:
+                yield queue
+            finally:
+                loops.cancel()
+    finally:
+        await link.close()
 
 
 async def taken(queue: WorkQueue, count: int) -> list[str]:
@@ -117,15 +128,8 @@ def test_every_id_comes_out_once_and_in_order(where: str, redis_server: RedisSer
             queue = LocalQueue()
             await queue.put(named)
             return await taken(queue, count)
-        link = RedisLink(redis_server.url, SystemClock())
-        await link.enter("test", uuid4().hex)
-        bullmq = BullmqQueue(link, SystemClock())
-        async with asyncio.TaskGroup() as group:
-            loops = group.create_task(bullmq.run())
+        async with a_bullmq(redis_server) as bullmq:
             await bullmq.put(named)
-            found = await taken(bullmq, count)
-            loops.cancel()
-        await link.close()
-        return found
+            return await taken(bullmq, count)
 
     check()

@@ -26,8 +26,8 @@ from tests.integration import desk
 from tests.support.builders import a_document, a_reservation
 from tests.support.events import raw_event
 
-SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "0.2"}
-VERY_SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "30"}
+SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "0.7"}
+VERY_SLOW = {"MARKETEER_REHEARSAL_LATENCY_S": "600"}
 LONG_AGO = "2020-01-01T00:00:00.000000Z"
 MONEY = ("calls", "spend", "reservations", "learnings")
 STORIES = ("tasks", "work_items", "documents", "reviews", "approvals", "journal")

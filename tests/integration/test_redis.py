@@ -40,22 +40,31 @@ async def a_queue(server: RedisServer) -> AsyncIterator[tuple[BullmqQueue, list[
         queue.on_turn = told.append
         group = await stack.enter_async_context(asyncio.TaskGroup())
         loops = group.create_task(queue.run())
-        yield queue, told
-        await queue.close()
-        loops.cancel()
+        try:
+            yield queue, told
+        finally:
+            await queue.close()
+            loops.cancel()
+
+
+@asynccontextmanager
+async def a_link(address: str) -> AsyncIterator[RedisLink]:
+    link = RedisLink(address, SystemClock())
+    try:
+        yield link
+    finally:
+        await link.close()
 
 
 async def refusal(address: str) -> str:
     """What a process says that begins now."""
-    link = RedisLink(address, SystemClock())
-    try:
-        async with asyncio.timeout(LIMIT_S):
-            await link.open()
-            await link.enter("test", uuid4().hex)
-    except ConfigurationError as exc:
-        return str(exc)
-    finally:
-        await link.close()
+    async with a_link(address) as link:
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await link.open()
+                await link.enter("test", uuid4().hex)
+        except ConfigurationError as exc:
+            return str(exc)
     pytest.fail("it was not refused")
 
 
@@ -234,9 +243,9 @@ async def test_what_this_process_has_made_ready_goes_to_who_waits_here_and_the_r
 )
 async def test_what_cannot_be_used_is_refused_in_one_line_with_a_remedy(address: str, words: str) -> None:
     with RedisServer(password="sesame") as server:
-        link = RedisLink(address.format(port=server.port), SystemClock())
-        with pytest.raises(ConfigurationError, match=words) as refused:
-            await link.open()
+        async with a_link(address.format(port=server.port)) as link:
+            with pytest.raises(ConfigurationError, match=words) as refused:
+                await link.open()
     assert "unset REDIS_HOST" in str(refused.value)
     assert "secret" not in str(refused.value)
 
@@ -253,23 +262,21 @@ async def test_a_user_who_is_limited_to_our_keys_can_work_and_one_limited_to_oth
     for user, keys in (("ours", "marketeer"), ("theirs", "other")):
         rules = (f"~{keys}:*", f"&{keys}:*", "+@all", "-@dangerous", "+info", "+client|setname")
         assert server.command("ACL", "SETUSER", user, "on", ">pass", *rules) == b"+OK\r\n"
-    link = RedisLink(f"redis://ours:pass@127.0.0.1:{server.port}/0", SystemClock())
-    await link.open()
-    await link.enter("marketeer", "abc")
-    queue = BullmqQueue(link, SystemClock())
-    async with asyncio.TaskGroup() as group:
-        loops = group.create_task(queue.run())
-        await queue.put([("a", 1)])
-        async with asyncio.timeout(LIMIT_S):
-            assert await queue.get() == "a"
-        await queue.done("a")
-        loops.cancel()
-    await link.close()
-    other = RedisLink(f"redis://theirs:pass@127.0.0.1:{server.port}/0", SystemClock())
-    await other.open()
-    with pytest.raises(ConfigurationError, match="too little"):
-        await other.enter("marketeer", "abc")
-    await other.close()
+    async with a_link(f"redis://ours:pass@127.0.0.1:{server.port}/0") as link:
+        await link.open()
+        await link.enter("marketeer", "abc")
+        queue = BullmqQueue(link, SystemClock())
+        async with asyncio.TaskGroup() as group:
+            loops = group.create_task(queue.run())
+            await queue.put([("a", 1)])
+            async with asyncio.timeout(LIMIT_S):
+                assert await queue.get() == "a"
+            await queue.done("a")
+            loops.cancel()
+    async with a_link(f"redis://theirs:pass@127.0.0.1:{server.port}/0") as other:
+        await other.open()
+        with pytest.raises(ConfigurationError, match="too little"):
+            await other.enter("marketeer", "abc")
 
 
 @pytest.mark.parametrize(
@@ -295,16 +302,18 @@ async def test_a_commit_elsewhere_rings_here_at_once_while_nobody_looks_at_the_d
 ) -> None:
     name = uuid4().hex
     here, there = SqliteStore(tmp_path / "db"), SqliteStore(tmp_path / "db")
-    await here.open()
-    await there.open()
     # This clock never reaches the next look.
     asleep = FakeClock()
-    links = [RedisLink(redis_server.url, SystemClock()) for _ in range(2)]
-    for link in links:
-        await link.enter("test", name)
-    ear = RedisDoorbell(SqliteDoorbell(here, asleep), links[0], SystemClock())
-    mouth = RedisDoorbell(SqliteDoorbell(there, asleep), links[1], SystemClock())
-    async with asyncio.TaskGroup() as group:
+    async with AsyncExitStack() as stack:
+        for store in (here, there):
+            stack.push_async_callback(store.close)
+            await store.open()
+        links = [await stack.enter_async_context(a_link(redis_server.url)) for _ in range(2)]
+        for link in links:
+            await link.enter("test", name)
+        ear = RedisDoorbell(SqliteDoorbell(here, asleep), links[0], SystemClock())
+        mouth = RedisDoorbell(SqliteDoorbell(there, asleep), links[1], SystemClock())
+        group = await stack.enter_async_context(asyncio.TaskGroup())
         loops = [group.create_task(bell.watch()) for bell in (ear, mouth)]
         await wait_until(lambda: redis_server.command("PUBSUB", "NUMSUB", links[0].key("bell")).endswith(b":2\r\n"))
         seen = ear.rings
@@ -314,7 +323,3 @@ async def test_a_commit_elsewhere_rings_here_at_once_while_nobody_looks_at_the_d
         await wait_until(lambda: ear.rings > seen)
         for loop in loops:
             loop.cancel()
-    for link in links:
-        await link.close()
-    await here.close()
-    await there.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.e2e.harness import SEED, environment
 from tests.support.web import TOKEN, a_site
 
-EXAMPLES = 8
+EXAMPLES = 5
 
 
 async def test_every_answer_is_one_that_the_document_tells_of(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def played(plan: Plan, seed: int, steps: int) -> tuple[Play, Player]:
     return play, player
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=plans(), seed=st.integers(0, 2**32), steps=st.integers(0, STEPS))
 def test_every_law_holds_at_every_step_and_the_goal_ends_when_everybody_does_their_part(
     plan: Plan, seed: int, steps: int
