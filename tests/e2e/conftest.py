@@ -111,7 +111,7 @@ class Here(Cli):
 
     def __call__(self, *arguments: str | bytes, **variables: str) -> Finished:
         words = [word for word in arguments if isinstance(word, str)]
-        if len(words) < len(arguments) or not may_run_here():
+        if len(words) < len(arguments) or not may_run_here(words):
             return super().__call__(*arguments, **variables)
         code, out, err = run_here(words, cwd=self.folder, env=self._environment() | dict(variables))
         return Finished(code=code, out=out, err=err)

@@ -27,6 +27,8 @@ from tests.support.waiting import LIMIT_S
 # Of every moment a test kills or interrupts at.
 SEED = int(os.environ.get("MARKETEER_TEST_SEED", "20261122"))
 
+HEAR_SIGNALS = frozenset({"start", "resume", "follow", "worker"})
+
 
 def environment(**more: str) -> dict[str, str]:
     """The machine's environment without anything that configures the product, or could reach a paid API."""
@@ -45,7 +47,7 @@ def command(*arguments: str) -> list[str]:
 
 def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """One command from beginning to end: in this process where that can be, in one of its own elsewhere."""
-    if may_run_here():
+    if may_run_here(arguments):
         code, out, err = run_here(arguments, cwd=cwd, env=env or environment())
         return subprocess.CompletedProcess(command(*arguments), code, out, err)
     return subprocess.run(
@@ -59,15 +61,18 @@ def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subpro
     )
 
 
-def may_run_here() -> bool:
-    """Signals are heard in the main thread only, and a loop runs in no other."""
-    if threading.current_thread() is not threading.main_thread():
-        return False
+def may_run_here(words: Sequence[str]) -> bool:
+    """Signals are heard in the main thread only, and beside the loop of a test a command needs another thread."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and not (_loop_runs() and (not HEAR_SIGNALS.isdisjoint(words[:1]) or "--follow" in words))
+
+
+def _loop_runs() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return True
-    return False
+        return False
+    return True
 
 
 def run_here(words: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> tuple[int, str, str]:
@@ -81,8 +86,13 @@ def run_here(words: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> tupl
         stack.enter_context(chdir(cwd))
         stack.callback(_replace_environment, usual)
         _replace_environment(env)
-        code = main(words)
+        code = _ended_beside_a_loop(words) if _loop_runs() else main(words)
     return code, _said(out), _said(err)
+
+
+def _ended_beside_a_loop(words: Sequence[str]) -> int:
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(main, words).result()
 
 
 def _replace_environment(by: Mapping[str, str]) -> None:

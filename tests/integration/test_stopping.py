@@ -93,14 +93,14 @@ async def test_a_goal_unpaused_while_its_call_still_runs_goes_on_in_the_same_ses
 async def test_a_goal_cancelled_in_mid_call_books_and_stores_the_answer_and_ships_nothing(tmp_path: Path) -> None:
     clerk = Clerk()
     # Short leases: the call goes on over many heartbeats after the cancel.
-    async with an_office(tmp_path, clerk, clock=QuickClock(10), marketeer_lease_s=3) as office:
+    async with an_office(tmp_path, clerk, clock=QuickClock(10), marketeer_lease_s=10) as office:
         clerk.hold("social-content")
         goal = await submit(office, FAN)
         async with at_work(office, goal):
             await clerk.busy_with("social-content")
             await office.cancel(goal.goal_id, by="ada")
             assert (await office.store.goal(goal.goal_id)).status is GoalStatus.CANCELLED
-            await office.clock.sleep(4)
+            await office.clock.sleep(15)
             clerk.let_go("social-content")
         (call,) = await office.store.calls(goal.goal_id)
         assert not call.estimated
