@@ -12,6 +12,7 @@ BAD_CALLS: dict[str, tuple[tuple[str | bytes, ...], str]] = {
     "no goal": (("start", "--rehearse"), "no goal"),
     "empty goal": (("start", "", "--rehearse"), "empty"),
     "blank goal": (("start", " \t ", "--rehearse"), "empty"),
+    "goal that nobody sees": (("start", "\u200b\u2060", "--rehearse"), "empty"),
     "a hundred thousand characters": (("start", "a" * 100_000, "--rehearse"), "100000 characters"),
     "control characters": (("start", "ring\a", "--rehearse"), "control character"),
     "bytes that are no text": (("start", b"caf\xe9", "--rehearse"), "control character"),
@@ -34,6 +35,7 @@ BAD_CALLS: dict[str, tuple[tuple[str | bytes, ...], str]] = {
     "no goal to show": (("show",), "'GOAL'"),
     "show where nothing is": (("show", "x"), "marketeer init"),
     "redo without a note": (("redo", "x"), "--note"),
+    "revision without a word": (("revise", "x", "--note", "  "), "--note is empty"),
 }
 
 

@@ -11,16 +11,20 @@ import pytest
 
 from marketeer.adapters.team_files.plan_page import read_draft
 from marketeer.domain.approval import Decision
+from marketeer.domain.document import CONTEXT_PATH
 from marketeer.domain.errors import MarketeerError, UsageError
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.plan import PlannedBy
 from marketeer.domain.plan_draft import PhaseDraft, PlanDraft, TaskDraft, draft_of
 from marketeer.domain.plan_page import render_draft
 from marketeer.engine.drawing_board import by_rules
+from marketeer.ports import ModelRequest
 from marketeer.runtime import Office
 from marketeer.runtime.plan_desk import shown
 from marketeer.testing.plan_answers import plan_for
 from tests.integration.desk import (
+    CONTEXT,
+    FOUNDATION,
     FUNNEL,
     GATED,
     SOLO,
@@ -197,3 +201,38 @@ def test_any_words_survive_the_page(text: str) -> None:
         goal_id="g-abcdefgh", description="x", status=GoalStatus.BLOCKED, priority=None, rehearsal=False, created_at=NOW
     )
     assert read_draft(render_draft(draft, goal), "plan.yaml")[0] == draft
+
+
+async def test_of_two_plans_that_waited_the_one_approved_first_writes_the_product_context(tmp_path: Path) -> None:
+    async with an_office(tmp_path, Clerk(), context=None) as office:
+        first, second, third = [await waiting(office) for _ in range(3)]
+        await office.plan_desk().approve(first, by="ada", note=None)
+        await office.plan_desk().approve(second, by="ada", note=None)
+        foundation, *_ = await office.store.tasks(first.goal_id)
+        assert foundation.skill == FOUNDATION
+        begun = await office.store.tasks(second.goal_id)
+        assert FOUNDATION not in {task.skill for task in begun}
+        assert begun[0].depends_on == (foundation.task_id,)
+        await again(office, first)
+        assert (await again(office, second)).status is GoalStatus.COMPLETED
+        await office.plan_desk().approve(third, by="ada", note=None)
+        assert FOUNDATION not in await statuses(office, third), "it is written, and stays as it is"
+        assert (await again(office, third)).status is GoalStatus.COMPLETED
+
+
+async def test_a_context_that_a_person_writes_while_the_plan_is_made_is_kept(tmp_path: Path) -> None:
+    offices: list[Office] = []
+
+    def slowly(request: ModelRequest) -> str:
+        file = offices[0].workspace.root / CONTEXT_PATH
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(CONTEXT, "utf-8")
+        return json.dumps(plan_for(request.user))
+
+    async with a_planning_room(tmp_path, slowly, context=None) as room:
+        offices.append(room.office)
+        goal = await again(room.office, await room.goal("Cut churn", approve_plan=True))
+        draft = (await shown(room.office.store, room.office.workspace, goal)).draft
+        assert draft.made_by is PlannedBy.MODEL
+        assert draft.tasks()
+        assert FOUNDATION not in {task.skill for task in draft.tasks()}

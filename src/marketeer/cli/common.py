@@ -39,8 +39,26 @@ JsonOption = Annotated[
 GoalArgument = Annotated[
     str, typer.Argument(metavar="GOAL", help="A goal's id, its beginning or its last part; `last` is the newest.")
 ]
-NoteOption = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A word to the specialist.")]
-RequiredNote = Annotated[str, typer.Option("--note", metavar="TEXT", help="What is to change, in plain words.")]
+
+
+def _said(note: str | None) -> str | None:
+    """Nothing but blanks is no note."""
+    return (note or "").strip() or None
+
+
+def _demanded(note: str) -> str:
+    if (said := _said(note)) is None:
+        msg = "--note is empty: say in plain words what is to change"
+        raise UsageError(msg)
+    return said
+
+
+NoteOption = Annotated[
+    str | None, typer.Option("--note", metavar="TEXT", help="A word to the specialist.", callback=_said)
+]
+RequiredNote = Annotated[
+    str, typer.Option("--note", metavar="TEXT", help="What is to change, in plain words.", callback=_demanded)
+]
 
 LAST = "last"
 

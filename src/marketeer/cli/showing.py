@@ -12,7 +12,7 @@ from marketeer.cli.common import Call
 from marketeer.cli.summary import GoalFacts, gather, questions, spent_on
 from marketeer.domain.document import goal_path
 from marketeer.domain.ledger import Spend
-from marketeer.domain.review import Review
+from marketeer.domain.review import Review, Verdict
 from marketeer.domain.task import Task
 from marketeer.domain.usage import dollars
 from marketeer.ports import Clock, Store
@@ -76,9 +76,10 @@ def _task(call: Call, task: Task, spend: Spend, reviews: Sequence[Review]) -> li
     for review in reviews:
         if review.task_id == task.task_id:
             found = len(review.findings) + len(review.requests)
-            findings = text.counted(found, "finding") if found else "no findings"
+            by_score = not found and review.verdict is not Verdict.APPROVE  # then its scores are what is wrong
+            findings = "" if by_score else f", {text.counted(found, 'finding') if found else 'no findings'}"
             score = f", {review.total:g} of 10" if review.total is not None else ""
-            lines.append(f"    review {review.number}: {review.verdict.value}{score}, {findings}")
+            lines.append(f"    review {review.number}: {review.verdict.value}{score}{findings}")
     return lines
 
 

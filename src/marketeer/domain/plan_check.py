@@ -48,6 +48,13 @@ class PlanFrame:
         """Nobody has written the product context, and nobody is about to."""
         return not self.context_known and self.waits_for is None and FOUNDATION_SKILL in self.team
 
+    @property
+    def foundation_is_spare(self) -> bool:
+        """A plan that was made before may still write the product context, though somebody has begun or done it by
+        now, and the goal did not ask for a new one."""
+        asked_for = any(task.skill == FOUNDATION_SKILL for task in self.template.tasks)
+        return self.waits_for is not None or (self.context_known and not asked_for)
+
     def pipeline(self, name: str | None) -> Pipeline | None:
         """Among those that have tasks."""
         wanted = (name or "").casefold()

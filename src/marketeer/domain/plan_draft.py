@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from marketeer.domain.plan import Plan, PlannedBy
 from marketeer.domain.skill import FOUNDATION_SKILL
@@ -101,6 +101,21 @@ def _drafted(task: Task, tasks: Sequence[Task], keys: dict[str, str]) -> TaskDra
         latest=task.latest,
         best_of=task.best_of,
     )
+
+
+def without_foundation(draft: PlanDraft) -> PlanDraft:
+    """The same without writing the product context. A plan of nothing else stays what it is."""
+    gone = {task.key for task in draft.tasks() if task.skill == FOUNDATION_SKILL}
+    left = [
+        replace(phase, tasks=tuple(_not_needing(task, gone) for task in phase.tasks if task.key not in gone))
+        for phase in draft.phases
+    ]
+    phases = tuple(phase for phase in left if phase.tasks)
+    return replace(draft, phases=phases) if phases else draft
+
+
+def _not_needing(task: TaskDraft, gone: set[str]) -> TaskDraft:
+    return replace(task, needs=tuple(need for need in task.needs if need not in gone))
 
 
 def clean_line(text: str, limit: int) -> str:

@@ -16,6 +16,8 @@ SLUG_CHARS = 40
 TOKEN_ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"  # noqa: S105 - letters of an id, not a secret
 TOKEN_CHARS = 8
 _ALLOWED_CONTROLS = frozenset("\n\t\r")
+# Letters, numbers, punctuation and symbols, in Unicode's words: what a reader sees.
+_SEEN = frozenset("LNPS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Submission:
 def check_description(text: str) -> str:
     """The goal's words, trimmed. Raises UsageError for what cannot be a goal."""
     trimmed = text.strip()
-    if not trimmed:
+    if not any(unicodedata.category(character)[0] in _SEEN for character in trimmed):
         msg = 'the goal is empty: say what you want, for example "Increase signup conversion by 20%"'
         raise UsageError(msg)
     if len(trimmed) > MAX_DESCRIPTION_CHARS:

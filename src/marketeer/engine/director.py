@@ -13,10 +13,11 @@ from marketeer.domain.goal import Goal
 from marketeer.domain.learning import TEAM
 from marketeer.domain.outcome import BarrierReviewed, Disagreed, ItemRef, Planned, Reported
 from marketeer.domain.plan import Plan
-from marketeer.domain.plan_draft import draft_of
+from marketeer.domain.plan_cast import cast
+from marketeer.domain.plan_draft import draft_of, without_foundation
 from marketeer.domain.plan_page import PROPOSAL, render_draft
 from marketeer.domain.rubric import ReviewDepth
-from marketeer.domain.skill import DIRECTOR
+from marketeer.domain.skill import DIRECTOR, FOUNDATION_SKILL
 from marketeer.domain.task import Task, TaskStatus
 from marketeer.domain.work import Scope, WorkItem, WorkKind
 from marketeer.engine.agreement import Agreement
@@ -79,6 +80,7 @@ class Director:
         context = await self._library.product_context(rehearsal=goal.rehearsal)
         found = await self._planner.propose(item, frame, context)
         plan = replace(by_rules(frame), made_note=found.reason) if isinstance(found, Unusable) else found
+        plan = await self._up_to_date(goal, plan)
         forecast = await self._forecast(goal, plan)
         page = self._plan_document(goal, "plan.md", self._reports.plan(goal, plan, forecast))
         documents = [page]
@@ -87,6 +89,13 @@ class Director:
             documents.append(self._plan_document(goal, PROPOSAL, render_draft(draft_of(plan), goal, asks)))
         planned = Planned(item=_ref(item), plan=plan, forecast=None if goal.rehearsal else forecast)
         return planned, documents
+
+    async def _up_to_date(self, goal: Goal, plan: Plan) -> Plan:
+        """While a plan was made another goal may have begun the product context, or a person have written it."""
+        if all(task.skill != FOUNDATION_SKILL for task in plan.tasks):
+            return plan
+        frame = await self._drawing_board.frame(goal)
+        return cast(without_foundation(draft_of(plan)), frame) if frame.foundation_is_spare else plan
 
     def _plan_document(self, goal: Goal, name: str, content: str) -> Document:
         return Document(

@@ -16,7 +16,7 @@ from marketeer.domain.outcome import PlanApproved
 from marketeer.domain.plan import Plan, PlannedBy
 from marketeer.domain.plan_cast import cast
 from marketeer.domain.plan_check import PlanFrame, cost_fault, faults_in
-from marketeer.domain.plan_draft import PlanDraft, draft_of
+from marketeer.domain.plan_draft import PlanDraft, draft_of, without_foundation
 from marketeer.domain.plan_page import PROPOSAL
 from marketeer.domain.task import Task
 from marketeer.ports import Store, Workspace
@@ -122,6 +122,8 @@ class PlanDesk:
 
         draft, source = read_draft(text, shown)
         frame = await self._board.frame(goal)
+        if frame.foundation_is_spare and not by_human:
+            draft = without_foundation(draft)
         faults = faults_in(draft, frame)
         if faults:
             first, *more = sorted((fault_at(source, fault) for fault in faults), key=lambda one: one.line or 0)
