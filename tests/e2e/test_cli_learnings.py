@@ -38,6 +38,10 @@ def test_near_duplicates_and_contradictions_are_said(cli: Cli, told: str) -> Non
     assert f"contradicts {told}" in against.err
     stats = cli("learnings", "stats", "--json", *HERE).document
     assert (stats["counts"], stats["contradictions"]) == ({"probation": 2, "promoted": 0, "retired": 0}, 2)
+    assert cli("learnings", "retire", told, *HERE).code == 0
+    (left,) = cli("learnings", "--json", *HERE).document["learnings"]
+    assert left["contradicts"] == [], "what is retired contradicts nobody"
+    assert "Contradicts:" not in (cli.folder / "w/memory/learnings.md").read_text("utf-8")
 
 
 def test_a_retired_one_is_told_to_nobody_and_stays_on_record(cli: Cli, told: str) -> None:

@@ -128,3 +128,10 @@ def test_facts_carry_what_a_check_can_use() -> None:
 def test_no_text_makes_reading_fail(text: str) -> None:
     context = parse_context(text + "\n## Personas\n\n" + text + "\n\n## Goals\n\n| " + text)
     facts_of(context, registry=frozenset(), sources={})
+
+
+def test_prices_keep_their_thousands_however_these_are_set_off() -> None:
+    text = (
+        "# Kal\n\n## Offer\n\nA day: 2 400 €. A week: 11\u00a0500,50 €, in 2026 900 €. Care: €1.890,00. $49 250 seats."
+    )
+    assert parse_context(text).prices == ("2 400 €", "11\u00a0500,50 €", "900 €", "€1.890,00", "$49")

@@ -17,7 +17,7 @@ from marketeer.cli.learnings_book import agents_of, learn, opened, store_changed
 from marketeer.domain.errors import UsageError
 from marketeer.domain.goal import Category
 from marketeer.domain.journal import WORKSPACE_JOURNAL, JournalEntry
-from marketeer.domain.learning import TEAM, USUAL_CONFIDENCE, Learning, LearningStatus
+from marketeer.domain.learning import TEAM, USUAL_CONFIDENCE, Learning, LearningStatus, with_open_disputes
 from marketeer.domain.learnings_edit import told_by_person
 from marketeer.domain.probation import retired
 
@@ -164,14 +164,19 @@ async def _found(
     if not place.exists:
         return ()
     async with opened(call) as reader:
-        return await reader.store.learnings(
+        found = await reader.store.learnings(
             rehearsal=rehearsal, agent=agent, category=category, retired=retired, limit=EVERYTHING
         )
+        return with_open_disputes(found, found)
 
 
 async def _find(call: Call, text_of_id: str) -> Learning:
     async with opened(call) as reader:
-        return await reader.store.find_learning(text_of_id.strip())
+        found = await reader.store.find_learning(text_of_id.strip())
+        others = await reader.store.learnings(
+            rehearsal=found.rehearsal, agent=found.agent, retired=False, limit=EVERYTHING
+        )
+        return with_open_disputes([found], others)[0]
 
 
 def _known_agent(call: Call, name: str) -> str:

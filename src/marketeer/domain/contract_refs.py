@@ -24,9 +24,12 @@ from marketeer.domain.markdown import Outline, Part, heading_key, key
 
 _OUTPUTS = ("outputs/", "rehearsal/outputs/")
 NOT_SKILLS = ("director", "human")
+# Thousands may be set off by a space; behind a sign only by one that does not break, as the next word may be a number.
+_BEHIND = r"(?:\d{1,3}(?:[\u00a0\u202f]\d{3})+(?!\d)(?:[.,]\d+)?|\d[\d.,]*)"
+_BEFORE = r"(?:(?<![\d.,])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)(?:[.,]\d+)?|\d[\d.,]*)"
 _MONEY = re.compile(
-    r"(?:[$\u20ac\u00a3\u00a5\u20b9]\s?\d[\d.,]*|\b(?:USD|EUR|GBP|CHF|CAD|AUD)\s?\d[\d.,]*"
-    r"|\d[\d.,]*\s?(?:[$\u20ac\u00a3\u00a5]|(?:USD|EUR|GBP|CHF|CAD|AUD)\b))"
+    rf"(?:[$\u20ac\u00a3\u00a5\u20b9]\s?{_BEHIND}|\b(?:USD|EUR|GBP|CHF|CAD|AUD)\s?{_BEHIND}"
+    rf"|{_BEFORE}\s?(?:[$\u20ac\u00a3\u00a5]|(?:USD|EUR|GBP|CHF|CAD|AUD)\b))"
 )
 
 

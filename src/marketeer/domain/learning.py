@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -158,6 +158,12 @@ def learning_of_goal(goal: Goal, tasks: Sequence[Task], now: datetime) -> Learni
         confirmed_at=now,
         provenance=(goal.goal_id,),
     )
+
+
+def with_open_disputes(learnings: Iterable[Learning], live: Iterable[Learning]) -> list[Learning]:
+    """As people read them: what was retired contradicts nothing any more. `live` are those that are told."""
+    known = {one.learning_id for one in live if one.status is not LearningStatus.RETIRED}
+    return [replace(one, contradicts=tuple(id_ for id_ in one.contradicts if id_ in known)) for one in learnings]
 
 
 def _short(text: str, limit: int = 200) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from marketeer.domain.goal import Category
-from marketeer.domain.learning import TEAM, USUAL_CONFIDENCE, Learning, LearningOutcome
+from marketeer.domain.learning import TEAM, USUAL_CONFIDENCE, Learning, LearningOutcome, with_open_disputes
 
 MAX_ENTRIES = 500
 _ANY = "any"
@@ -96,7 +96,7 @@ def render(learnings: Sequence[Learning], *, as_of: datetime, rehearsal: bool, b
     if before is not None and before.notes:
         lines += [before.notes, ""]
     unread = before.unread if before is not None else frozenset()
-    for learning in learnings[:MAX_ENTRIES]:
+    for learning in with_open_disputes(learnings[:MAX_ENTRIES], learnings):
         if learning.learning_id not in unread:
             lines += [*_entry_lines(learning), ""]
     for malformed in before.malformed if before is not None else ():
