@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
-import sys
-import warnings
-from collections.abc import Generator, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -21,6 +17,9 @@ from marketeer.settings import ENV_FILE, settings_table
 from marketeer.testing import RedisServer
 from marketeer.testing.guard import forbid_network
 from tests.e2e.harness import SEED
+from tests.support.leftovers import pytest_runtest_makereport, pytest_runtest_protocol
+
+__all__ = ["pytest_runtest_makereport", "pytest_runtest_protocol"]
 
 SETTINGS = frozenset(variable for variable, _, _ in settings_table())
 PREFIXES = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_", "OTEL_")
@@ -29,8 +28,6 @@ PREFIXES = ("ANTHROPIC_", "MARKETEER_", "REDIS_", "WEBHOOK_", "OTEL_")
 hypothesis.settings.register_profile("dev", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=False, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
-
-HAS_FAILED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -82,36 +79,6 @@ def nothing_blocks() -> Iterator[BlockBuster]:
     """Our code raises BlockingError when it blocks the event loop during this test."""
     with blockbuster_ctx("marketeer") as guard:
         yield guard
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if report.failed:
-        item.stash[HAS_FAILED] = True
-    return report
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """What a failed test leaves open is its own fault alone, and not of whichever test runs when it is collected."""
-    ended = yield
-    if item.stash.get(HAS_FAILED, False):
-        _let_go_of_leftovers()
-    return ended
-
-
-def _let_go_of_leftovers() -> None:
-    for held in ("last_type", "last_value", "last_traceback", "last_exc"):  # kept for debuggers, with all its locals
-        with suppress(AttributeError):
-            delattr(sys, held)
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            gc.collect()
-    finally:
-        sys.unraisablehook = hook
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
