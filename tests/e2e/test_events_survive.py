@@ -147,7 +147,7 @@ def test_killed_while_sending_and_while_deciding_every_event_takes_effect_once(t
     with a_daemon(tmp_path) as process:
         wait_until(lambda: owed(workspace) == 0)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(40) == 0
+        assert process.wait(LIMIT_S) == 0
     goals = {row["goal_id"]: row["pipeline"] for row in rows(workspace, "SELECT goal_id, pipeline FROM goals")}
     started = {row["event_id"]: goals[row["goal_id"]] for row in rows(workspace, "SELECT * FROM event_goals")}
     assert started == STARTED

@@ -43,6 +43,7 @@ from tests.integration.desk import (
     without_summary,
     work,
 )
+from tests.support.waiting import wait_until
 
 SKILL = "analytics-tracking"
 REVIEW = f"review of {SKILL}"
@@ -204,19 +205,21 @@ async def test_the_best_version_is_kept_by_a_process_that_begins_anew(tmp_path: 
 
 async def test_a_persons_edit_wins_over_the_best_version(tmp_path: Path) -> None:
     clerk = Clerk()
-    clerk.says[SKILL] = [marked("first"), marked("second"), marked("third"), marked("fourth")]
+
+    def second(request: ModelRequest) -> str:
+        clerk.hold(REVIEW)
+        return marked("second")(request)
+
+    clerk.says[SKILL] = [marked("first"), second, marked("third"), marked("fourth")]
     clerk.says[REVIEW] = [rated(6.0), rated(5.0), rated(5.0), rated(5.0)]
     async with an_office_that_asks(tmp_path, clerk) as office:
         goal = await submit(office)
-        clerk.hold(SKILL)
         async with at_work(office, goal):
-            await clerk.busy_with(SKILL)
-            clerk.let_go(SKILL)
-            await clerk.until(lambda: len(clerk.calls(SKILL)) == 2)
-            clerk.hold(REVIEW)
-            await clerk.busy_with(REVIEW)
+            await clerk.until(lambda: len(clerk.calls(REVIEW)) == 2)
             task = await task_of(office, goal, SKILL)
             file = office.workspace.root / (task.output_path or "")
+            # What a person edits lies there: a file is written a moment after its commit.
+            await wait_until(lambda: file.exists() and "This is the second attempt." in file.read_text())
             await asyncio.to_thread(lambda: file.write_text(file.read_text() + "\nA person's own line.\n"))
             clerk.let_go(REVIEW)
         task = await task_of(office, goal, SKILL)
