@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from marketeer.domain.contract_figures import NUMBER, amount
 from marketeer.domain.contract_tags import TAG
-from marketeer.domain.markdown import key, same
+from marketeer.domain.markdown import REMEMBERED_VALUES, key, same
 
 Value = float | bool | str | tuple["Value", ...] | None
 
@@ -38,7 +38,7 @@ def number_of(value: Value) -> float | None:
     return None if isinstance(value, tuple) else _number_in(value)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=REMEMBERED_VALUES)
 def _number_in(value: str) -> float | None:
     if not any(char.isdigit() for char in value):
         return None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from marketeer.domain.contract import REF_PERSONA, REF_PRICE, REF_REGISTRY, REF_SOURCE, Column, Field
 from marketeer.domain.contract_tags import TRAILING
-from marketeer.domain.markdown import key, plain, same
+from marketeer.domain.markdown import REMEMBERED_VALUES, key, plain, same
 
 SHOWN_CHARS = 60
 _NUMBER = re.compile(r"[-+\u2212]?\d+(?:[,\u202f ]\d{3})*(?:\.\d+)?")
@@ -33,7 +33,7 @@ def unchecked(_ref: str, _value: str) -> None:
     """A `Missing` that finds every reference in order."""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=REMEMBERED_VALUES)
 def bare(value: str) -> str:
     """The value as it is compared: no markup, no provenance tag behind it."""
     return plain(TRAILING.sub("", plain(value))).strip()

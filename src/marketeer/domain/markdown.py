@@ -14,6 +14,8 @@ from typing import Protocol
 
 from marketeer.domain.markdown_blocks import Unusual, read_blocks
 
+# Short values and names that come again and again within an output and in its contract. What is never seen again goes.
+REMEMBERED_VALUES = 2_048
 # Quotes and dashes that writers use for one another.
 _SAME = str.maketrans(
     {
@@ -143,20 +145,20 @@ def same(text: str) -> str:
     return text if text.isascii() else text.translate(_SAME)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=REMEMBERED_VALUES)
 def key(text: str) -> str:
     """How names are compared: case, markup, quotes, spacing and a closing colon do not matter."""
     bare = re.sub(r"[*`]|\b_|_\b", "", _ESCAPED.sub(r"\1", same(text)))
     return " ".join(bare.split()).rstrip(" :#").casefold()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=REMEMBERED_VALUES)
 def heading_key(text: str) -> str:
     """Like `key`, and a number in front does not matter either."""
     return key(_NUMBERED.sub("", text.strip().strip("*_").strip()))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=REMEMBERED_VALUES)
 def plain(text: str) -> str:
     """A value without the Markdown around it: `**x**`, `` `x` `` and escapes."""
     value = text.strip().rstrip("\\").rstrip()

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from marketeer.domain.contract_units import Form, Unit, units
 from marketeer.domain.contradiction import Topic
-from marketeer.domain.markdown import same
+from marketeer.domain.markdown import REMEMBERED_VALUES, same
 
 _QUOTE_CHARS = 200
 # A sentence that weighs, compares or looks back states nothing of what is offered now.
@@ -150,7 +150,7 @@ def _split(text: str) -> Iterator[str]:
             yield bare
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=REMEMBERED_VALUES)
 def numbers(text: str) -> frozenset[str]:
     """The numbers in a text, as values compare them."""
     return frozenset(f"{float(found.replace(',', '')):g}" for found in _NUMBER.findall(text))

@@ -25,7 +25,7 @@ TASK = Path(__file__).parent / "templates" / "agreement.md"
 
 
 class _Pair(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)  # many goals never see one
 
     topic: str = Field(max_length=40)
     about: str = Field(min_length=3, max_length=120)
@@ -38,7 +38,7 @@ class _Pair(BaseModel):
 
 
 class AgreementForm(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     contradictions: list[_Pair] = Field(max_length=MAX_ANSWERS)
 

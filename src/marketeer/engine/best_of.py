@@ -46,7 +46,7 @@ log = get_logger(__name__)
 class JudgeForm(BaseModel):
     """What the judge answers."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # many goals never see one
 
     preferred: Literal["first", "second", "tie"]
     reason: str

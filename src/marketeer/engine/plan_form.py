@@ -20,7 +20,7 @@ _NO_TEMPLATE = frozenset({"", "none", "null"})
 
 
 class TaskForm(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)  # many goals never see one
 
     id: str
     skill: str
@@ -34,7 +34,7 @@ class TaskForm(BaseModel):
 
 
 class PhaseForm(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     name: str
     review: str | None = None
@@ -42,7 +42,7 @@ class PhaseForm(BaseModel):
 
 
 class PlanForm(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     category: str
     template: str | None = None

@@ -59,7 +59,7 @@ log = get_logger(__name__)
 
 
 class _Suggestion(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)  # many goals never see one
 
     goal: str = Field(min_length=3, max_length=500)
     why: str = Field(min_length=1, max_length=500)
@@ -67,7 +67,7 @@ class _Suggestion(BaseModel):
 
 
 class _Tail(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     follow_up: _Suggestion | None
 

@@ -14,7 +14,7 @@ MOST = 60
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)  # many goals never see one
 
 
 class ScoreForm(_Part):

@@ -48,6 +48,8 @@ if TYPE_CHECKING:  # what start-up must not pay for
 
 
 ALL_GOALS = 1_000_000
+# More than can be in flight at one time: MAX_PARALLEL_AGENTS ends at 1,000.
+MOST_STREAMS = 2_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +59,9 @@ class LiveText:
     characters: dict[str, int] = field(default_factory=dict)
 
     def note(self, task_id: str, characters: int) -> None:
+        """Of tasks that began long ago nobody asks any more."""
+        if task_id not in self.characters and len(self.characters) >= MOST_STREAMS:
+            del self.characters[next(iter(self.characters))]
         self.characters[task_id] = characters
 
 

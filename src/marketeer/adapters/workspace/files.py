@@ -23,6 +23,8 @@ from marketeer.ports import Stamp
 TEMPORARY = ".tmp"
 LEFT_OVER = re.compile(rf"\..+\.\d+\.[0-9a-f]{{8}}{re.escape(TEMPORARY)}")
 FOLDER_HOLDS_S = 1.0
+# Every goal has folders of its own. What was found of one is found again.
+MOST_FOLDERS = 1_000
 
 
 class WorkspaceFiles:
@@ -69,6 +71,8 @@ class WorkspaceFiles:
             return True
         inside = self._holds(Path(folder))
         if inside:
+            if len(self._inside) >= MOST_FOLDERS:
+                self._inside.clear()
             self._inside[folder] = now + FOLDER_HOLDS_S
         return inside
 
@@ -135,6 +139,8 @@ class WorkspaceFiles:
         has died."""
         if folder in self._swept:
             return
+        if len(self._swept) >= MOST_FOLDERS:
+            self._swept.clear()
         self._swept.add(folder)
         with os.scandir(folder) as entries:
             left = [entry.path for entry in entries if LEFT_OVER.fullmatch(entry.name)]
