@@ -5,16 +5,13 @@ A field is its variable in lower case; `settings_table()` is what the README sho
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 from collections.abc import Collection
-from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -29,6 +26,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from marketeer import setting_values as values
 from marketeer.domain.errors import ConfigurationError
 from marketeer.domain.rubric import ReviewDepth
 
@@ -41,13 +39,6 @@ MASK = "***"
 
 _OWN_PREFIX = "MARKETEER_"
 _FILE_SUFFIX = "_file"
-_HTTP = ("http", "https")
-_REDIS = ("redis", "rediss", "unix")
-_POSTGRES = ("postgresql", "postgres")
-_SOURCE_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
-_LEAST_KEY_BYTES = 16
-# An address may have commas in itself.
-_BETWEEN_ADDRESSES = r"[,\s]+(?=[\w+.-]+://)"
 _URL_PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
@@ -237,7 +228,7 @@ class Settings(BaseModel):
         """One address for the Redis that is configured, None when there is none."""
         password = quote(self.redis_password.get_secret_value(), safe="") if self.redis_password else ""
         if self.redis_url is not None:
-            return _with_password(self.redis_url.get_secret_value(), password)
+            return values.with_password(self.redis_url.get_secret_value(), password)
         if self.redis_host is None:
             return None
         user = f":{password}@" if password else ""
@@ -272,13 +263,7 @@ class Settings(BaseModel):
     )
     @classmethod
     def _read_file(cls, path: object) -> str:
-        try:
-            content = Path(str(path)).expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError, RuntimeError) as exc:
-            raise ValueError from exc
-        if not content:
-            raise ValueError
-        return content
+        return values.content_of(str(path))
 
     @field_validator("anthropic_api_key", "redis_password", "webhook_token")
     @classmethod
@@ -287,35 +272,25 @@ class Settings(BaseModel):
         if given is not None and from_file is not None:
             raise ValueError
         secret = given or from_file
-        if secret is not None and not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
-            raise ValueError
+        if secret is not None:
+            values.check_printable(secret.get_secret_value())
         return secret
 
     @field_validator("anthropic_base_url", "otel_exporter_otlp_endpoint")
     @classmethod
     def _check_http(cls, value: str) -> str:
-        _check_scheme(value, _HTTP)
-        parts = urlsplit(value)
-        # `port` is worked out on access, and that is what complains about a bad one
-        if not parts.hostname or parts.port == 0:
-            raise ValueError
-        return value.rstrip("/")
+        return values.http_address(value)
 
     @field_validator("redis_url")
     @classmethod
     def _check_redis(cls, value: SecretStr) -> SecretStr:
-        address = value.get_secret_value()
-        _check_scheme(address, _REDIS)
-        parts = urlsplit(address)
-        # a port is checked when it is asked for, and redis-py takes any path but a number for database 0
-        if parts.scheme != "unix" and (parts.port == 0 or not re.fullmatch(r"(/[0-9]*)?", parts.path)):
-            raise ValueError
+        values.check_redis_address(value.get_secret_value())
         return value
 
     @field_validator("database_url")
     @classmethod
     def _check_postgres(cls, value: SecretStr) -> SecretStr:
-        _check_scheme(value.get_secret_value(), _POSTGRES)
+        values.check_postgres_address(value.get_secret_value())
         return value
 
     @field_validator("webhook_sources", mode="before")
@@ -325,41 +300,32 @@ class Settings(BaseModel):
         if given and from_file is not None:
             raise ValueError
         if from_file is None:
-            return _parts(given, ",")
-        lines = [line.strip() for line in from_file.get_secret_value().splitlines()]
-        return [line for line in lines if line and not line.startswith("#")]
+            return values.parts(given, ",")
+        return values.lines_of(from_file.get_secret_value())
 
     @field_validator("webhook_sources")
     @classmethod
     def _check_sources(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         for pair in value:
-            name, _, secret = pair.get_secret_value().partition("=")
-            key = base64.b64decode(secret.strip().removeprefix("whsec_"), validate=True)
-            if not _SOURCE_NAME.fullmatch(name.strip()) or len(key) < _LEAST_KEY_BYTES:
-                raise ValueError
+            values.check_source(pair.get_secret_value())
         return value
 
     @field_validator("notify_urls", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return _parts(value, _BETWEEN_ADDRESSES)
+        return values.parts(value, values.BETWEEN_ADDRESSES)
 
     @field_validator("notify_urls")
     @classmethod
     def _check_notify(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not all(re.fullmatch(r"[\w+.-]+://\S+", address.get_secret_value()) for address in value):
-            raise ValueError
+        for address in value:
+            values.check_notify_address(address.get_secret_value())
         return value
 
     @field_validator("notify_quiet_hours")
     @classmethod
     def _check_quiet_hours(cls, value: str) -> str:
-        begin, _, end = value.replace(" ", "").partition("-")
-        if "-" in end or "+" in value:
-            raise ValueError
-        if time.fromisoformat(begin) == time.fromisoformat(end):
-            raise ValueError
-        return f"{begin}-{end}"
+        return values.quiet_hours(value)
 
     @field_validator("log_level", "log_format", "marketeer_review", mode="before")
     @classmethod
@@ -377,11 +343,7 @@ class Settings(BaseModel):
     @field_validator("marketeer_timezone")
     @classmethod
     def _check_timezone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-            raise ValueError from exc
-        return value
+        return values.known_zone(value)
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -445,30 +407,6 @@ def _secret_values(settings: Settings) -> list[SecretStr]:
     values = [getattr(settings, name) for name in Settings.model_fields]
     flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
     return [item for item in flat if isinstance(item, SecretStr)]
-
-
-def _parts(value: object, separator: str) -> object:
-    """Of a text; anything else is left for pydantic to judge."""
-    if not isinstance(value, str):
-        return value
-    parts = [part.strip(", \t\n") for part in re.split(separator, value)]
-    return [part for part in parts if part]
-
-
-def _check_scheme(value: str, schemes: tuple[str, ...]) -> None:
-    """Raises ValueError unless this is `scheme://something` in one piece, with one of the schemes."""
-    scheme, _, rest = value.partition("://")
-    if scheme.lower() not in schemes or not rest or re.search(r"\s", value):
-        raise ValueError
-
-
-def _with_password(address: str, password: str) -> str:
-    """The address, with this password where it names none itself."""
-    parts = urlsplit(address)
-    if not password or parts.password is not None or "password=" in parts.query:
-        return address
-    user, at, place = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user if at else ''}:{password}@{place}").geturl()
 
 
 def _explain(error: ValidationError) -> str:
