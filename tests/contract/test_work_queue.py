@@ -113,6 +113,36 @@ async def test_whoever_gives_up_waiting_takes_nothing_along(queue: WorkQueue) ->
     assert await taken(queue, 1) == ["a"]
 
 
+async def test_what_is_handed_goes_to_one_who_waits_here_and_to_nobody_when_none_does(queue: WorkQueue) -> None:
+    assert (queue.idle, queue.hand("a@1")) == (0, False)
+    waiting = [asyncio.create_task(queue.get()) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert queue.idle == 2
+    assert [queue.hand(f"{name}@1") for name in "bcd"] == [True, True, False]
+    assert (queue.idle, queue.most_urgent) == (0, None)
+    async with asyncio.timeout(30):
+        assert sorted(await asyncio.gather(*waiting)) == ["b@1", "c@1"]
+    await queue.done("b@1")
+
+
+async def test_whoever_is_about_to_get_what_was_put_has_no_hand_free(queue: WorkQueue) -> None:
+    waiting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    await queue.put([("a", 1)], ours=True)
+    assert (queue.idle, queue.hand("b@1")) == (0, False)
+    async with asyncio.timeout(30):
+        assert await waiting == "a"
+
+
+async def test_what_is_handed_goes_before_what_is_put(queue: WorkQueue) -> None:
+    waiting = [asyncio.create_task(queue.get()) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert queue.hand("b@1")
+    await queue.put([("a", 0)], ours=True)
+    async with asyncio.timeout(30):
+        assert await asyncio.gather(*waiting) == ["b@1", "a"]
+
+
 @pytest.mark.parametrize("where", ["local", "bullmq"])
 def test_every_id_comes_out_once_and_in_order(where: str, redis_server: RedisServer) -> None:
     @given(entries=st.lists(st.tuples(st.integers(0, 20).map(str), st.integers(0, 15))))

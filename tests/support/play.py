@@ -153,10 +153,14 @@ class Play:
     def judged(self, *findings: Finding, asked_for: frozenset[str] = frozenset()) -> Judgement:
         return Judgement(findings=findings, waived=(), asked_for=asked_for, began_at=self.now)
 
-    def taker(self, *kinds: WorkKind, at_least: int | None = None) -> Taker:
+    def taker(self, *kinds: WorkKind, at_least: int | None = None, hands: int = 1) -> Taker:
         """Of these kinds, or of all."""
         return Taker(
-            owner="worker-1", lease_until=self.now + LEASE, kinds=frozenset(kinds or WorkKind), at_least=at_least
+            owner="worker-1",
+            lease_until=self.now + LEASE,
+            kinds=frozenset(kinds or WorkKind),
+            at_least=at_least,
+            hands=hands,
         )
 
     def review(self, seq: int, *findings: Finding, asked_for: frozenset[str] = frozenset()) -> Task:

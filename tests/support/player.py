@@ -96,8 +96,8 @@ class Player:
     def _hand_in(self) -> None:
         if claimed := self.play.claimed():
             item = self._random.choice(claimed)
-            free_hands = self._random.random() < 0.5
-            self._do(self._outcome(item, ref_of(item)), taker=self.play.taker() if free_hands else None)
+            hands = self._random.choice([0, 0, 1, 3])
+            self._do(self._outcome(item, ref_of(item)), taker=self.play.taker(hands=hands) if hands else None)
 
     def _outcome(self, item: WorkItem, ref: ItemRef) -> Occurrence:
         luck = self._random.random()

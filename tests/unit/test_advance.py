@@ -751,6 +751,19 @@ def test_a_taker_holds_one_of_the_steps_that_its_result_has_made_owed() -> None:
     assert (held.task_id, held.owner, held.claim) == (task_id(2), "worker-1", 1)
 
 
+def test_a_taker_with_several_hands_holds_as_many_steps_the_most_urgent_first() -> None:
+    play = started(a_task(1), a_task(2, 1), a_task(3, 1), a_task(4, 1))
+    play.apply(play.executed(play.start(1), judged=play.judged()), taker=play.taker(hands=2))
+    assert play.statuses() == ["approved", "running", "running", "queued"]
+    assert [(held.owner, held.claim) for held in play.claimed()] == [("worker-1", 1)] * 2
+
+
+def test_a_taker_with_more_hands_than_steps_are_owed_holds_what_there_is() -> None:
+    play = started(a_task(1), a_task(2, 1), a_task(3))
+    play.apply(play.executed(play.start(1), judged=play.judged()), taker=play.taker(hands=9))
+    assert play.statuses() == ["approved", "running", "queued"]
+
+
 def test_a_taker_leaves_what_was_owed_before_to_the_queue() -> None:
     play = started(a_task(1), a_task(2))
     play.apply(play.executed(play.start(1), judged=play.judged()), taker=play.taker())

@@ -68,8 +68,8 @@ def advance(
     taker: Taker | None = None,
     gates: Gates = USUAL_GATES,
 ) -> Change | None:
-    """The change that follows, None when nothing does. `taker` then holds one of the steps that it has made owed;
-    `gates` say which questions stop work, and on what terms they are asked.
+    """The change that follows, None when nothing does. `taker` then holds as many of the steps that it has made owed
+    as it has hands for; `gates` say which questions stop work, and on what terms they are asked.
 
     Raises StaleClaim when a result comes under a claim that is no longer the item's, and UsageError when a human asks
     for something that cannot be done now.

@@ -36,7 +36,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taker:
-    """The worker that brings an outcome, when it has its hands free for a step that becomes owed through it.
+    """The worker that brings an outcome, when it has `hands` free for steps that become owed through it.
 
     It takes none of other kinds, and none that is less urgent than the queue priority `at_least`.
     """
@@ -45,6 +45,7 @@ class Taker:
     lease_until: datetime
     kinds: frozenset[WorkKind]
     at_least: int | None = None
+    hands: int = 1
 
     def takes(self, item: WorkItem) -> bool:
         return item.kind in self.kinds and (self.at_least is None or item.queue_priority <= self.at_least)

@@ -63,11 +63,10 @@ def claim(draft: Draft, claimed: Claimed) -> None:
 
 
 def take_up(draft: Draft, taker: Taker) -> None:
-    """One of the steps that this draft has made owed: the worker goes on with what it made possible."""
+    """The most urgent of the steps that this draft has made owed: the worker goes on with what it made possible."""
     owed = [item for item in draft.new_items() if item.state is WorkState.READY and taker.takes(item)]
-    if owed:
-        first = min(owed, key=lambda item: item.queue_priority)
-        claim(draft, Claimed(item_id=first.work_item_id, owner=taker.owner, lease_until=taker.lease_until))
+    for item in sorted(owed, key=lambda item: item.queue_priority)[: taker.hands]:
+        claim(draft, Claimed(item_id=item.work_item_id, owner=taker.owner, lease_until=taker.lease_until))
 
 
 # -- planning and doing --------------------------------------------------------------------------------------

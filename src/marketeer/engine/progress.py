@@ -60,8 +60,10 @@ class Progress:
         documents: Sequence[Document] = (),
         reviews: Sequence[Review] = (),
         taker: Taker | None = None,
+        on_commit: Callable[[Change], None] | None = None,
     ) -> Change | None:
-        """Commit what follows from `occurrence`, one step of it claimed by `taker`; None when nothing follows.
+        """Commit what follows from `occurrence`, some steps of it claimed by `taker`; None when nothing follows.
+        `on_commit` hears of the change before anybody else does.
 
         Raises StaleClaim for a result that came too late and UsageError for a human's wish that cannot be met.
         """
@@ -69,6 +71,8 @@ class Progress:
         async with lock:
             change = await self._commit(goal_id, occurrence, documents, reviews, taker)
         if change is not None:
+            if on_commit is not None:
+                on_commit(change)
             await self.announce(change)
         return change
 

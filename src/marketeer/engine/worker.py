@@ -7,30 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from marketeer.domain.errors import (
-    ApiUnavailable,
-    MarketeerError,
-    PermanentError,
-    StaleClaim,
-    StoreUnavailable,
-    TransientError,
-    UsageError,
-)
-from marketeer.domain.outcome import (
-    CameLate,
-    Claimed,
-    Failed,
-    FailureKind,
-    HandedBack,
-    ItemRef,
-    Outcome,
-    OverBudget,
-    Taker,
-)
+from marketeer.domain.errors import StaleClaim, StoreUnavailable, UsageError
+from marketeer.domain.outcome import CameLate, Claimed, Failed, FailureKind, HandedBack, ItemRef, Outcome, Taker
 from marketeer.domain.setbacks import CIRCUIT_OPENS_AFTER
 from marketeer.domain.snapshot import Change
 from marketeer.domain.work import WorkItem, WorkKind, WorkState, item_of_delivery
@@ -38,15 +20,18 @@ from marketeer.engine.api_state import ApiState
 from marketeer.engine.gate import Gate
 from marketeer.engine.handlers import Handled, Handlers
 from marketeer.engine.leases import Leases
-from marketeer.engine.ledger import CapReached
+from marketeer.engine.mishaps import outcome_of
 from marketeer.engine.patience import PATIENCE_S, RETRY_EVERY_S, Patience
 from marketeer.engine.progress import Progress
 from marketeer.engine.racing import race
+from marketeer.engine.spare_hands import SpareHands
 from marketeer.logs import bound, get_logger
 from marketeer.ports import Clock, Store, WorkQueue
 
 ALL_KINDS = frozenset(WorkKind)
 FINISHING = frozenset({WorkKind.REVIEW})
+STOPPING = "the process is stopping"
+NO_HAND = "nobody here has a hand free for it any more"
 
 log = get_logger(__name__)
 
@@ -96,6 +81,7 @@ class Worker:
         self._covers = covers
         self._options = options
         self._leases = Leases(store, clock, lease_s=options.lease_s)
+        self._spare = SpareHands(queue)
         self._waiting: set[asyncio.Task[None]] = set()
         self._busy: set[asyncio.Task[None]] = set()
         # At the queue or at work.
@@ -138,6 +124,8 @@ class Worker:
             self._active.add(slot)
             delivery_id = await self._queue.get()
             # Fewer may be allowed by now than were when it went to the queue.
+            if len(self._busy) >= self._gate.agents(self._options.max_parallel):
+                await self._hand_back_all(self._spare.take_back(), NO_HAND)
             await self._turn(self._busy)
             self._waiting.discard(slot)
             self._busy.add(slot)
@@ -153,7 +141,7 @@ class Worker:
 
     async def _delivered(self, slot: asyncio.Task[None], delivery_id: str) -> None:
         try:
-            await self._job(slot, item_of_delivery(delivery_id))
+            await self._job(slot, item_of_delivery(delivery_id), self._spare.take(delivery_id))
         finally:
             await self._queue.done(delivery_id)
 
@@ -174,21 +162,23 @@ class Worker:
             await self._rested.wait()
 
     async def cut_off(self) -> int:
-        """Cancel the items in hand; each books what it may have spent and is handed back. Returns how many."""
+        """Cancel the items in hand; each books what it may have spent and is handed back, and so is what was handed
+        over and nobody has begun. Returns how many were in hand."""
         late = set(self._busy)
         for slot in late:
             slot.cancel()
         await self.idle()
+        await self._hand_back_all(self._spare.take_back(), STOPPING)
         return len(late)
 
     # -- one item --------------------------------------------------------------------------------------------
 
-    async def _job(self, slot: asyncio.Task[None], item_id: str) -> None:
-        """An item, and whatever this worker takes up through it, one after another."""
-        item: WorkItem | None = None
+    async def _job(self, slot: asyncio.Task[None], item_id: str, item: WorkItem | None) -> None:
+        """An item, claimed already or not, and whatever this slot takes up through it, one after another."""
         self._in_hand[slot] = item_id
         try:
-            item = await self._claim(item_id)
+            if item is None:
+                item = await self._claim(item_id)
             while item is not None:
                 self._in_hand[slot] = item.work_item_id
                 item = await self._work(item)
@@ -217,12 +207,23 @@ class Worker:
                 outcome=type(handled.outcome).__name__ if handled else "dropped",
                 duration_s=round(self._clock.monotonic() - started, 3),
             )
-        return self._given(change)
+        return next(iter(self._claimed_in(change)), None)
 
-    def _given(self, change: Change | None) -> WorkItem | None:
-        """The item that a commit of ours has claimed for us."""
+    def _claimed_in(self, change: Change | None) -> Sequence[WorkItem]:
+        """What a commit of ours has claimed: whoever brought it goes on with the first, the rest is for spare hands."""
         items = change.items if change is not None else ()
-        return next((i for i in items if i.state is WorkState.CLAIMED and i.owner == self._options.owner), None)
+        return [i for i in items if i.state is WorkState.CLAIMED and i.owner == self._options.owner]
+
+    async def _hand_back_all(self, items: Sequence[WorkItem], reason: str) -> None:
+        """What cannot be handed back now is, when its lease ends or the next process starts."""
+        with contextlib.suppress(StoreUnavailable):
+            for item in items:
+                await self._hand_back(item, reason)
+
+    async def _hand_back(self, item: WorkItem, reason: str) -> bool:
+        """False when somebody was faster."""
+        ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
+        return await self._report(item, Handled(outcome=HandedBack(item=ref, reason=reason))) is not None
 
     async def _let_go(self, slot: asyncio.Task[None], item: WorkItem | None) -> None:
         """Hand back what was cut off anywhere between its claim and the commit of its outcome, which may have given
@@ -235,9 +236,8 @@ class Worker:
         others = set(self._in_hand.values())
         for held in await self._store.claimed_items(lease_before=None):
             if held.owner == self._options.owner and held.work_item_id not in others:
-                ref = ItemRef(item_id=held.work_item_id, claim=held.claim)
-                back = Handled(outcome=HandedBack(item=ref, reason="the process is stopping"))
-                if await self._report(held, back) is not None:  # another slot may have been faster
+                self._spare.take(held.delivery_id)
+                if await self._hand_back(held, STOPPING):  # another slot may have been faster
                     self.handed_back.append(held.work_item_id)
 
     async def _claim(self, item_id: str) -> WorkItem | None:
@@ -254,7 +254,7 @@ class Worker:
         claimed = Claimed(item_id=item_id, owner=self._options.owner, lease_until=self._lease_end())
         with bound(item=item_id, goal_id=item.goal_id, task_id=item.task_id):
             log.debug("item_dequeued")
-            return self._given(await self._progress.apply(item.goal_id, claimed))
+            return next(iter(self._claimed_in(await self._progress.apply(item.goal_id, claimed))), None)
 
     async def _may_be_taken_up(self, item: WorkItem) -> bool:
         """What may not stays in the store; the sweep brings it again when it may."""
@@ -268,8 +268,8 @@ class Worker:
         another that waits as urgently."""
         if not self._may_judge():
             return None
-        has_room = len(self._busy) <= self._gate.agents(self._options.max_parallel)
-        may_begin = has_room and self._gate.is_open and self._covers(item.goal_id)
+        room = self._gate.agents(self._options.max_parallel) - len(self._busy)
+        may_begin = room >= 0 and self._gate.is_open and self._covers(item.goal_id)
         waiting = self._queue.most_urgent
         if waiting is not None and item.kind is WorkKind.PLAN:
             waiting -= 1  # this goal has only just been planned
@@ -278,6 +278,7 @@ class Worker:
             lease_until=self._lease_end(),
             kinds=ALL_KINDS if may_begin else FINISHING,
             at_least=waiting,
+            hands=1 + self._spare.free(room),
         )
 
     def _lease_end(self) -> datetime:
@@ -300,18 +301,31 @@ class Worker:
             before = await self._store.failures_in_a_row(item.goal_id, most=CIRCUIT_OPENS_AFTER)
             outcome = replace(outcome, failed_before=before)
         try:
-            return await self._progress.apply(
-                item.goal_id,
-                outcome,
-                documents=handled.documents,
-                reviews=handled.reviews,
-                taker=self._taker(item),
-            )
+            return await self._apply(item, replace(handled, outcome=outcome))
         except StaleClaim as exc:
             # What was paid for is recorded; a lost lease or an ended goal takes no result any more.
             log.warning("late_result_refused", error=str(exc))
             await self._tell_late(item)
             return None
+
+    async def _apply(self, item: WorkItem, handled: Handled) -> Change | None:
+        """Commit it, and with it the claims on what this process goes on with."""
+        taker, left = self._taker(item), list[WorkItem]()
+
+        def hand_over(change: Change) -> None:
+            left.extend(self._spare.give(self._claimed_in(change)[1:]))
+
+        with self._spare.promised(taker.hands - 1 if taker is not None else 0):
+            change = await self._progress.apply(
+                item.goal_id,
+                handled.outcome,
+                documents=handled.documents,
+                reviews=handled.reviews,
+                taker=taker,
+                on_commit=hand_over,
+            )
+        await self._hand_back_all(left, NO_HAND)
+        return change
 
     async def _tell_late(self, item: WorkItem) -> None:
         """In the goal's journal, where a step was taken from us. That a goal was ended stands there already."""
@@ -345,45 +359,9 @@ class Worker:
                 return Handled(outcome=outcome) if outcome else None
 
     def _outcome_of(self, item: WorkItem, exc: Exception) -> Outcome | None:
+        if isinstance(exc, UsageError):
+            self.stop(exc)
+        elif isinstance(exc, StoreUnavailable):
+            self.patience.met(exc)
         ref = ItemRef(item_id=item.work_item_id, claim=item.claim)
-        # from here on its words are kept: in the journal, in questions and in reports
-        said = self._options.masked(str(exc))
-        match exc:
-            case StaleClaim():
-                log.warning("claim_stale", error=str(exc))
-                return None
-            case CapReached():
-                return OverBudget(
-                    item=ref,
-                    scope=exc.scope,
-                    reason=said,
-                    until=exc.until,
-                    ask_usd=exc.ask_usd,
-                    cap_usd=exc.refused.cap_usd,
-                )
-            case UsageError():
-                log.warning("stopped_by_configuration", error=str(exc))
-                self.stop(exc)
-                return HandedBack(item=ref, reason=said)
-            case StoreUnavailable():
-                self.patience.met(exc)
-                return HandedBack(item=ref, reason=said)
-            case TransientError():
-                return self._transient(ref, exc, said)
-            case PermanentError() | MarketeerError():
-                log.warning("item_failed", error=str(exc), error_type=type(exc).__name__)
-                return Failed(item=ref, kind=FailureKind.PERMANENT, error=said)
-            case _:
-                log.error("item_failed_unexpectedly", exc_info=exc)
-                error = f"unexpected {type(exc).__name__}: {said}"
-                return Failed(item=ref, kind=FailureKind.PERMANENT, error=error)
-
-    def _transient(self, ref: ItemRef, exc: TransientError, said: str) -> Failed:
-        down = isinstance(exc, ApiUnavailable) and self._api.is_down
-        log.warning("item_failed", error=said, retry_after_s=exc.retry_after_s, api_down=down)
-        return Failed(
-            item=ref,
-            kind=FailureKind.OUTAGE if down else FailureKind.TRANSIENT,
-            error=said,
-            retry_after_s=exc.retry_after_s,
-        )
+        return outcome_of(ref, exc, said=self._options.masked(str(exc)), api_is_down=self._api.is_down)

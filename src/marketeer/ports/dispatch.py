@@ -33,6 +33,16 @@ class WorkQueue(Protocol):
         """The next id; waits for one."""
         ...
 
+    @property
+    def idle(self) -> int:
+        """How many of this process wait here at this moment for whom there is nothing yet."""
+        ...
+
+    def hand(self, delivery_id: str) -> bool:
+        """Give it to one of those, before anything that waits here, and to nobody elsewhere; it was claimed for them
+        already. False when there is none."""
+        ...
+
     async def done(self, delivery_id: str) -> None:
         """Nobody here works on it any more, whatever came of it. Until then it may show as being worked on."""
         ...

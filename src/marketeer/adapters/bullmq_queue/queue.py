@@ -88,7 +88,7 @@ class BullmqQueue:
         what is left. A task and its like then stay where their prompt is warm, and no time is lost on the way."""
         if not self._link.is_up:
             return entries
-        idle = max(0, self._waiting - self._ready.qsize())
+        idle = self.idle
         for entry, _ in entries[:idle]:
             self._offered[entry] = now
             self._ready.put_nowait(entry)
@@ -129,6 +129,16 @@ class BullmqQueue:
             return await self._ready.get()
         finally:
             self._waiting -= 1
+
+    @property
+    def idle(self) -> int:
+        return max(0, self._waiting - self._ready.qsize())
+
+    def hand(self, delivery_id: str) -> bool:
+        if not self.idle:
+            return False
+        self._ready.put_nowait(delivery_id)
+        return True
 
     async def done(self, delivery_id: str) -> None:
         held = self._held.pop(delivery_id, None)
