@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from marketeer.adapters.local_queue import LocalQueue
 from marketeer.domain.goal import Priority
-from marketeer.domain.work import WorkItem, WorkKind
+from marketeer.domain.snapshot import Change
+from marketeer.domain.work import WorkItem, WorkKind, WorkState
 from marketeer.engine.spare_hands import SpareHands
-from tests.support.builders import NOW
+from tests.support.builders import NOW, a_goal
 
 
 @asynccontextmanager
@@ -22,6 +24,12 @@ async def waiting(queue: LocalQueue, count: int) -> AsyncIterator[list[asyncio.T
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def a_change(claimed: int) -> Change:
+    """One that claims so many steps for us, and some for others."""
+    ours = [replace(a_step(number), state=WorkState.CLAIMED, owner="us") for number in range(claimed)]
+    return Change(goal=a_goal("goal"), items=(*ours, replace(ours[0], owner="them"), a_step(9)))
 
 
 def a_step(number: int) -> WorkItem:
@@ -43,15 +51,30 @@ async def test_no_more_hands_are_free_than_wait_and_than_there_is_room_for() -> 
         assert [spare.free(room) for room in (9, 3, 1, 0, -1)] == [3, 3, 1, 0, 0]
 
 
-async def test_what_is_promised_to_one_commit_is_not_free_for_another() -> None:
+async def test_what_one_commit_under_way_has_claimed_is_not_free_for_another() -> None:
     queue = LocalQueue()
     async with waiting(queue, 3):
         spare = SpareHands(queue)
-        with spare.promised(2):
+        with spare.claiming("us", lambda: None) as claims:
+            assert spare.free(9) == 3
+            claims.made(a_change(3))
             assert spare.free(9) == 1
-            with spare.promised(1):
-                assert spare.free(9) == 0
+            claims.taker()  # it is made anew
+            assert spare.free(9) == 3
+            claims.made(a_change(2))
         assert spare.free(9) == 3
+
+
+async def test_of_what_a_commit_has_claimed_all_but_the_first_is_handed_over() -> None:
+    queue = LocalQueue()
+    async with waiting(queue, 1) as hands:
+        spare, change = SpareHands(queue), a_change(3)
+        with spare.claiming("us", lambda: None) as claims:
+            claims.made(change)
+            claims.committed(change)
+            assert spare.free(9) == 0
+        assert spare.take(await hands[0]) == change.items[1]
+        assert list(claims.left) == [change.items[2]]
 
 
 async def test_each_of_those_who_wait_gets_one_and_what_nobody_has_a_hand_for_is_told() -> None:

@@ -7,6 +7,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from marketeer.domain.advance import advance
@@ -25,6 +26,22 @@ MAX_CONFLICTS = 50
 MAX_REMEMBERED = 256
 
 log = get_logger(__name__)
+
+
+class Claims(Protocol):
+    """What whoever brings an occurrence may claim of the steps that follow from it. Asked when their turn has come."""
+
+    def taker(self) -> Taker | None:
+        """For whom to claim now; None: for nobody. Asked again when the commit has to be made anew."""
+        ...
+
+    def made(self, change: Change) -> None:
+        """This is what will be committed."""
+        ...
+
+    def committed(self, change: Change) -> None:
+        """It is, and nobody else has been told yet."""
+        ...
 
 
 class Progress:
@@ -59,20 +76,18 @@ class Progress:
         *,
         documents: Sequence[Document] = (),
         reviews: Sequence[Review] = (),
-        taker: Taker | None = None,
-        on_commit: Callable[[Change], None] | None = None,
+        claims: Claims | None = None,
     ) -> Change | None:
-        """Commit what follows from `occurrence`, some steps of it claimed by `taker`; None when nothing follows.
-        `on_commit` hears of the change before anybody else does.
+        """Commit what follows from `occurrence`, with `claims` on some steps of it; None when nothing follows.
 
         Raises StaleClaim for a result that came too late and UsageError for a human's wish that cannot be met.
         """
         lock = self._locks.setdefault(goal_id, asyncio.Lock())
         async with lock:
-            change = await self._commit(goal_id, occurrence, documents, reviews, taker)
+            change = await self._commit(goal_id, occurrence, documents, reviews, claims)
         if change is not None:
-            if on_commit is not None:
-                on_commit(change)
+            if claims is not None:
+                claims.committed(change)
             await self.announce(change)
         return change
 
@@ -162,7 +177,7 @@ class Progress:
         occurrence: Occurrence,
         documents: Sequence[Document],
         reviews: Sequence[Review],
-        taker: Taker | None,
+        claims: Claims | None,
     ) -> Change | None:
         gates = self._gates() if isinstance(occurrence, MAY_ASK) else USUAL_GATES
         for attempt in range(MAX_CONFLICTS):
@@ -173,8 +188,11 @@ class Progress:
                 occurrence, documents, reviews = replace(occurrence, judged=None), (), ()
             try:
                 with self._forgetting(goal_id):
+                    taker = claims.taker() if claims is not None else None
                     change = advance(snapshot, occurrence, self._clock.now(), taker=taker, gates=gates)
                     if change is not None:
+                        if claims is not None:
+                            claims.made(change)
                         await self._store.commit(change, documents=documents, reviews=reviews)
             except Conflict:
                 log.debug("commit_conflict", goal_id=goal_id)

@@ -24,7 +24,7 @@ from marketeer.engine.mishaps import outcome_of
 from marketeer.engine.patience import PATIENCE_S, RETRY_EVERY_S, Patience
 from marketeer.engine.progress import Progress
 from marketeer.engine.racing import race
-from marketeer.engine.spare_hands import SpareHands
+from marketeer.engine.spare_hands import SpareHands, claimed_in
 from marketeer.logs import bound, get_logger
 from marketeer.ports import Clock, Store, WorkQueue
 
@@ -207,12 +207,11 @@ class Worker:
                 outcome=type(handled.outcome).__name__ if handled else "dropped",
                 duration_s=round(self._clock.monotonic() - started, 3),
             )
-        return next(iter(self._claimed_in(change)), None)
+        return self._first_of(change)
 
-    def _claimed_in(self, change: Change | None) -> Sequence[WorkItem]:
-        """What a commit of ours has claimed: whoever brought it goes on with the first, the rest is for spare hands."""
-        items = change.items if change is not None else ()
-        return [i for i in items if i.state is WorkState.CLAIMED and i.owner == self._options.owner]
+    def _first_of(self, change: Change | None) -> WorkItem | None:
+        """What to go on with, of all that a commit of ours has claimed."""
+        return next(iter(claimed_in(change, self._options.owner)), None)
 
     async def _hand_back_all(self, items: Sequence[WorkItem], reason: str) -> None:
         """What cannot be handed back now is, when its lease ends or the next process starts."""
@@ -254,7 +253,7 @@ class Worker:
         claimed = Claimed(item_id=item_id, owner=self._options.owner, lease_until=self._lease_end())
         with bound(item=item_id, goal_id=item.goal_id, task_id=item.task_id):
             log.debug("item_dequeued")
-            return next(iter(self._claimed_in(await self._progress.apply(item.goal_id, claimed))), None)
+            return self._first_of(await self._progress.apply(item.goal_id, claimed))
 
     async def _may_be_taken_up(self, item: WorkItem) -> bool:
         """What may not stays in the store; the sweep brings it again when it may."""
@@ -310,21 +309,11 @@ class Worker:
 
     async def _apply(self, item: WorkItem, handled: Handled) -> Change | None:
         """Commit it, and with it the claims on what this process goes on with."""
-        taker, left = self._taker(item), list[WorkItem]()
-
-        def hand_over(change: Change) -> None:
-            left.extend(self._spare.give(self._claimed_in(change)[1:]))
-
-        with self._spare.promised(taker.hands - 1 if taker is not None else 0):
+        with self._spare.claiming(self._options.owner, lambda: self._taker(item)) as claims:
             change = await self._progress.apply(
-                item.goal_id,
-                handled.outcome,
-                documents=handled.documents,
-                reviews=handled.reviews,
-                taker=taker,
-                on_commit=hand_over,
+                item.goal_id, handled.outcome, documents=handled.documents, reviews=handled.reviews, claims=claims
             )
-        await self._hand_back_all(left, NO_HAND)
+        await self._hand_back_all(claims.left, NO_HAND)
         return change
 
     async def _tell_late(self, item: WorkItem) -> None:
