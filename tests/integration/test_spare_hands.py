@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from marketeer.domain.goal import Goal, GoalStatus
-from marketeer.domain.snapshot import Change
+from marketeer.ports import Commit
 from marketeer.runtime import Office
 from tests.integration.desk import FUNNEL, Clerk, again, an_office, at_work, check_books, finish, journal_of, submit
 
@@ -51,19 +51,19 @@ async def test_what_was_claimed_for_others_is_at_work_at_once(tmp_path: Path) ->
 async def test_a_stop_in_the_moment_of_the_claim_leaves_nothing_claimed(tmp_path: Path, moment: str) -> None:
     clerk = Clerk()
     async with an_office(tmp_path, clerk) as office:
-        commit = office.store.commit
+        commit_all = office.store.commit_all
         goal = await submit(office, FUNNEL)
         async with at_work(office, goal) as shift:
 
-            async def interrupted(change: Change, **brought: Any) -> None:
-                is_plan = any(task.before is None for task in change.tasks)
+            async def interrupted(commits: Sequence[Commit]) -> None:
+                is_plan = any(task.before is None for commit in commits for task in commit.change.tasks)
                 if is_plan and moment == "before":
                     shift.interrupt()
-                await commit(change, **brought)
+                await commit_all(commits)
                 if is_plan and moment == "after":
                     shift.interrupt()
 
-            office.store.commit = interrupted  # type: ignore[method-assign]
+            office.store.commit_all = interrupted  # type: ignore[method-assign]
         assert await office.store.claimed_items(lease_before=None) == []
         handed_back = {"before": "nobody here has a hand free for it any more", "after": "the process is stopping"}
         assert (await journal_of(office, goal, "task_queued")).count(handed_back[moment]) == 2

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import NoneType
 from typing import Protocol
 from weakref import WeakValueDictionary
 
 from marketeer.domain.advance import advance
 from marketeer.domain.document import Document
-from marketeer.domain.errors import Conflict, StaleClaim, UsageError
+from marketeer.domain.errors import Conflict
 from marketeer.domain.gates import USUAL_GATES, Gates
 from marketeer.domain.goal import Goal
 from marketeer.domain.outcome import MAY_ASK, Executed, Looked, Occurrence, QuestionsLooked, Taker
@@ -20,7 +22,7 @@ from marketeer.domain.review import Review
 from marketeer.domain.snapshot import Change, Snapshot, after
 from marketeer.domain.work import WorkItem
 from marketeer.logs import get_logger
-from marketeer.ports import Clock, Doorbell, Store, Tracer
+from marketeer.ports import Clock, Commit, Doorbell, Store, Tracer
 
 MAX_CONFLICTS = 50
 MAX_REMEMBERED = 256
@@ -62,7 +64,7 @@ class Progress:
         self._tracer = tracer
         self._clock = clock
         self._doorbell = doorbell
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[str, _Turn] = WeakValueDictionary()
         self._known: OrderedDict[str, Snapshot] = OrderedDict()
         self._goal_of_token: dict[str, str] = {}
         self.on_change: Callable[[Change], Awaitable[None]] | None = None
@@ -82,18 +84,25 @@ class Progress:
 
         Raises StaleClaim for a result that came too late and UsageError for a human's wish that cannot be met.
         """
-        lock = self._locks.setdefault(goal_id, asyncio.Lock())
-        async with lock:
-            change = await self._commit(goal_id, occurrence, documents, reviews, claims)
-        if change is not None:
-            if claims is not None:
-                claims.committed(change)
-            await self.announce(change)
-        return change
+        asked = _Asked(occurrence=occurrence, documents=documents, reviews=reviews, claims=claims)
+        turn = self._turns.setdefault(goal_id, _Turn())
+        turn.waiting.append(asked)
+        try:
+            async with turn.lock:
+                if asked in turn.waiting:
+                    await self._commit_waiting(goal_id, turn)
+        finally:
+            if asked in turn.waiting:  # cancelled before its turn
+                turn.waiting.remove(asked)
+        if isinstance(asked.answer, BaseException):
+            raise asked.answer
+        if asked.answer is not None:
+            await self.announce(asked.answer)
+        return asked.answer
 
     async def settled(self, goal_id: str) -> None:
         """Returns when every change of the goal that was begun before is committed or refused."""
-        async with self._locks.setdefault(goal_id, asyncio.Lock()):
+        async with self._turns.setdefault(goal_id, _Turn()).lock:
             return
 
     async def announce(self, change: Change) -> None:
@@ -171,39 +180,101 @@ class Progress:
         while len(self._known) > MAX_REMEMBERED:
             self._forget(next(iter(self._known)))
 
-    async def _commit(
-        self,
-        goal_id: str,
-        occurrence: Occurrence,
-        documents: Sequence[Document],
-        reviews: Sequence[Review],
-        claims: Claims | None,
-    ) -> Change | None:
-        gates = self._gates() if isinstance(occurrence, MAY_ASK) else USUAL_GATES
+    async def _commit_waiting(self, goal_id: str, turn: _Turn) -> None:
+        """Commit together what has come in for the goal since the last commit began."""
+        group, turn.waiting = turn.waiting, []
+        if len(group) == 1:
+            await self._commit(goal_id, group)
+            return
+        ended = asyncio.Event()
+        try:
+            await asyncio.shield(self._commit(goal_id, group, ended))
+        except asyncio.CancelledError:
+            await ended.wait()  # others wait for it too
+            raise
+
+    async def _commit(self, goal_id: str, group: Sequence[_Asked], ended: asyncio.Event | None = None) -> None:
+        try:
+            await self._commit_patiently(goal_id, group)
+        except BaseException as exc:
+            for asked in group:
+                asked.answer = exc
+            raise
+        finally:
+            if ended is not None:
+                ended.set()
+
+    async def _commit_patiently(self, goal_id: str, group: Sequence[_Asked]) -> None:
         for attempt in range(MAX_CONFLICTS):
             remembered = self._known.get(goal_id) if attempt == 0 else None
             snapshot = remembered or await self._store.snapshot(goal_id)
-            if snapshot.goal.paused and isinstance(occurrence, Executed) and occurrence.judged is not None:
-                # The step in hand is finished, and nothing after it: the review is owed.
-                occurrence, documents, reviews = replace(occurrence, judged=None), (), ()
             try:
                 with self._forgetting(goal_id):
-                    taker = claims.taker() if claims is not None else None
-                    change = advance(snapshot, occurrence, self._clock.now(), taker=taker, gates=gates)
-                    if change is not None:
-                        if claims is not None:
-                            claims.made(change)
-                        await self._store.commit(change, documents=documents, reviews=reviews)
+                    commits, behind = self._follow(snapshot, group)
+                    surprised = any(isinstance(asked.answer, (BaseException, NoneType)) for asked in group)
+                    if remembered is not None and surprised:
+                        self._forget(goal_id)
+                        continue  # what we remember may be older than what another process has written
+                    if commits:
+                        await self._store.commit_all(commits)
             except Conflict:
                 log.debug("commit_conflict", goal_id=goal_id)
                 continue
-            except (StaleClaim, UsageError):
-                if remembered is None:
-                    raise
-                continue  # what we remember may be older than what another process has written
-            if change is None and remembered is not None:
-                continue
-            self._remember(snapshot if change is None else after(snapshot, change))
-            return change
+            self._remember(behind)
+            for asked in group:
+                asked.committed()
+            return
         msg = f"goal {goal_id!r} kept changing under {MAX_CONFLICTS} attempts to write it"
         raise Conflict(msg)
+
+    def _follow(self, snapshot: Snapshot, group: Sequence[_Asked]) -> tuple[Sequence[Commit], Snapshot]:
+        """What follows from each in turn, and the goal behind all of them. One that cannot be hinders no other."""
+        commits = []
+        for asked in group:
+            gates = self._gates() if isinstance(asked.occurrence, MAY_ASK) else USUAL_GATES
+            try:
+                commit = asked.advanced(snapshot, self._clock.now(), gates)
+            except Exception as exc:  # noqa: BLE001 - raised to whoever asked
+                asked.answer = exc
+                continue
+            asked.answer = commit.change if commit is not None else None
+            if commit is not None:
+                commits.append(commit)
+                snapshot = after(snapshot, commit.change)
+        return commits, snapshot
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Asked:
+    """An occurrence that waits for its commit, and then the change that it came to, or its error."""
+
+    occurrence: Occurrence
+    documents: Sequence[Document]
+    reviews: Sequence[Review]
+    claims: Claims | None
+    answer: Change | BaseException | None = None
+
+    def advanced(self, snapshot: Snapshot, now: datetime, gates: Gates) -> Commit | None:
+        occurrence, documents, reviews = self.occurrence, self.documents, self.reviews
+        if snapshot.goal.paused and isinstance(occurrence, Executed) and occurrence.judged is not None:
+            # The step in hand is finished, and nothing after it: the review is owed.
+            occurrence, documents, reviews = replace(occurrence, judged=None), (), ()
+        taker = self.claims.taker() if self.claims is not None else None
+        change = advance(snapshot, occurrence, now, taker=taker, gates=gates)
+        if change is None:
+            return None
+        if self.claims is not None:
+            self.claims.made(change)
+        return Commit(change=change, documents=documents, reviews=reviews)
+
+    def committed(self) -> None:
+        if self.claims is not None and isinstance(self.answer, Change):
+            self.claims.committed(self.answer)
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class _Turn:
+    """One goal's: who commits now, and what waits for the next commit."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: list[_Asked] = field(default_factory=list)

@@ -8,7 +8,7 @@ from marketeer.ports.dispatch import Doorbell, WorkQueue
 from marketeer.ports.documents import DocumentStore
 from marketeer.ports.events import EventFiles, EventStore
 from marketeer.ports.examiner import Examiner
-from marketeer.ports.goals import GoalStore
+from marketeer.ports.goals import Commit, GoalStore
 from marketeer.ports.model import CallLost, Material, ModelClient, ModelRequest, ModelResponse, PromptBlock
 from marketeer.ports.money import MoneyStore
 from marketeer.ports.notices import NoticeStore, Notifier, NotSent, Untold
@@ -23,6 +23,7 @@ __all__ = [
     "CallLost",
     "ChatSpan",
     "Clock",
+    "Commit",
     "DocumentStore",
     "Doorbell",
     "EventFiles",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:  # a port only names these: who reads must not load all that t
     from marketeer.domain.work import Scope, WorkItem
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A change, and what is stored with it."""
+
+    change: Change
+    documents: Sequence[Document] = ()
+    reviews: Sequence[Review] = ()
+
+
 class GoalStore(Protocol):
     """Goals, tasks, work and what people read of them."""
 
@@ -30,6 +40,11 @@ class GoalStore(Protocol):
     ) -> None:
         """All of it or nothing. Raises Conflict when the goal's version or a task's status and generation are not
         what the change was made from."""
+        ...
+
+    async def commit_all(self, commits: Sequence[Commit]) -> None:
+        """All of them or nothing: changes of one goal, each made from what the one before leaves behind. Raises
+        Conflict as `commit` does."""
         ...
 
     async def commit_goal_inputs(self, change: Change, documents: Sequence[Document]) -> Change:

@@ -49,6 +49,7 @@ from marketeer.domain.skill import DIRECTOR, FOUNDATION_SKILL
 from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import Task
 from marketeer.domain.work import Scope, WorkItem
+from marketeer.ports import Commit
 
 T = TypeVar("T")
 _Settled = tuple[list[Document], Spend | None]
@@ -102,14 +103,15 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings,
     async def commit(
         self, change: Change, *, documents: Sequence[Document] = (), reviews: Sequence[Review] = ()
     ) -> None:
+        await self.commit_all([Commit(change=change, documents=documents, reviews=reviews)])
+
+    async def commit_all(self, commits: Sequence[Commit]) -> None:
         def work(connection: sqlite3.Connection) -> list[Document]:
-            goals_sql.write_change(connection, change)
-            for review in reviews:
-                connection.execute(_PUT_REVIEW, _REVIEWS.values(review))
-            return [documents_sql.add(connection, document) for document in documents]
+            return [document for commit in commits for document in _write(connection, commit)]
 
         def end(stored: list[Document] | None) -> None:
-            self._forget_change(change)
+            for commit in commits:
+                self._forget_change(commit.change)
             self._know_documents(stored)
 
         await self._db.write(work, on_end=end)
@@ -433,6 +435,13 @@ class SqliteStore(SqliteEvents, SqliteSchedules, SqliteNotices, SqliteLearnings,
     async def mark_mirrored(self, written: Sequence[tuple[str, int]]) -> None:
         if written:
             await self._db.write(lambda c: documents_sql.mark_mirrored(c, written))
+
+
+def _write(connection: sqlite3.Connection, commit: Commit) -> list[Document]:
+    goals_sql.write_change(connection, commit.change)
+    for review in commit.reviews:
+        connection.execute(_PUT_REVIEW, _REVIEWS.values(review))
+    return [documents_sql.add(connection, document) for document in commit.documents]
 
 
 def _month_topic(month: str) -> Hashable:
