@@ -42,7 +42,7 @@ from marketeer.domain.snapshot import Change, Snapshot
 from marketeer.domain.task import TaskStatus
 from marketeer.domain.usage import MICRO, Usage
 from marketeer.domain.work import Scope, WorkItem, WorkKind, WorkState
-from marketeer.ports import Store
+from marketeer.ports import Commit, Store
 from marketeer.testing import FakeClock
 from tests.support.builders import (
     GOAL_ID,
@@ -160,6 +160,26 @@ async def test_a_task_that_moved_meanwhile_is_a_conflict_and_nothing_is_written(
         await store.commit(stale, documents=[a_document()])
     assert await store.snapshot(GOAL_ID) == before
     assert await store.document(a_document().path) is None
+
+
+async def test_changes_that_follow_one_another_are_committed_together_or_not_at_all(store: Store) -> None:
+    play = started(a_task(1), a_task(2))
+    await keep(store, play)
+    play.start(1)
+    play.start(2)
+    first, second = play.changes
+    before = await store.snapshot(GOAL_ID)
+    stale = replace(second, goal=replace(second.goal, version=99))
+    with pytest.raises(Conflict):
+        await store.commit_all([Commit(change=first, documents=[a_document()]), Commit(change=stale)])
+    assert await store.snapshot(GOAL_ID) == before
+    assert await store.document(a_document().path) is None
+    await store.commit_all([Commit(change=first, documents=[a_document()]), Commit(change=second)])
+    assert sorted_snapshot(await store.snapshot(GOAL_ID)) == sorted_snapshot(play.snapshot())
+    assert await store.document(a_document().path) == a_document(version=1)
+    journal = await store.journal(goal_id=GOAL_ID, limit=10_000)
+    assert [replace(entry, entry_id=0) for entry in journal] == play.entries
+    assert (await store.examine_journal(GOAL_ID))[1] == []
 
 
 async def test_a_goal_that_exists_already_is_a_conflict(store: Store) -> None:
