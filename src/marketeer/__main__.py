@@ -17,7 +17,7 @@ def main() -> int:
         return 130
     finally:
         # The outcome is settled: a signal in the interpreter's last moments would only replace the exit code.
-        for late in (signal.SIGINT, signal.SIGTERM):
+        for late in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(late, signal.SIG_IGN)
 
 

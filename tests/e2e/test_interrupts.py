@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any instant: exit 130, calls in flight booked, nothing begun after, and resume completes."""
+"""Ctrl-C, SIGTERM and SIGHUP at any instant: exit 130, calls booked, nothing begun after, resume completes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ GOAL = "Increase signup conversion by 20%"
 PARALLEL = 3
 # What a slow call takes; less than half of it on the busiest machine, and a fraction of a second on an idle one.
 SLOW_S = 60
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def instants(count: int, *, from_s: float, to_s: float, salt: str) -> list[tuple[float, signal.Signals]]:
     chance = random.Random(f"{SEED}-{salt}")  # noqa: S311 - moments, no secrets
-    return [(round(chance.uniform(from_s, to_s), 3), SIGNALS[number % 2]) for number in range(count)]
+    return [(round(chance.uniform(from_s, to_s), 3), SIGNALS[number % len(SIGNALS)]) for number in range(count)]
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from marketeer.runtime import Office
 
 EVERYTHING = "all"
 FOLLOW_LOOK_S = 1.0
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# A terminal that is closed hangs up: the work stops as cleanly as with Ctrl-C.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopper:
@@ -37,12 +38,14 @@ class Stopper:
     @contextmanager
     def listening(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
+        # `nohup` has switched one off, and means it
+        heeded = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in heeded:
             loop.add_signal_handler(number, self._heard)
         try:
             yield
         finally:
-            for number in STOP_SIGNALS:
+            for number in heeded:
                 loop.remove_signal_handler(number)
 
     def attach(self, session: Session) -> None:

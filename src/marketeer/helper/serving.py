@@ -17,7 +17,7 @@ def serve(prepare: Callable[[socket.socket], Answer]) -> None:
 
     Every question is a number and what `Answer` takes.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Whoever stops a whole group of processes means the parent, which has yet to finish what it has in hand.
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=0) as line:
