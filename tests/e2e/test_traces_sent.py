@@ -101,7 +101,7 @@ def test_nothing_of_it_is_loaded_while_no_collector_is_set(cli: Cli, tmp_path: P
 
 
 async def test_a_collector_that_is_not_there_keeps_no_goal_from_completing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("marketeer.adapters.otel.EXPORT_TIMEOUT_S", 0.2)
     with a_collector() as gone:
@@ -109,14 +109,14 @@ async def test_a_collector_that_is_not_there_keeps_no_goal_from_completing(
     address = f"http://127.0.0.1:{gone.port}"
     async with desk.an_office(tmp_path, desk.Clerk(), otel_exporter_otlp_endpoint=address) as office:
         assert (await desk.finish(office)).status is GoalStatus.COMPLETED
-    assert "Failed to export" in capsys.readouterr().err
+    assert "Failed to export" in caplog.text
 
 
 async def test_without_the_extra_a_warning_says_what_to_install_and_work_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delitem(sys.modules, "marketeer.adapters.otel", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     async with desk.an_office(tmp_path, desk.Clerk(), otel_exporter_otlp_endpoint="http://127.0.0.1:9") as office:
         assert (await desk.finish(office)).status is GoalStatus.COMPLETED
-    assert "marketeer[otel]" in caplog.text
+    assert "marketeer[otel]" in capsys.readouterr().err
