@@ -159,7 +159,7 @@ async def test_the_report_of_an_exhausted_goal_counts_a_call_that_was_in_flight_
             clerk.let_go(cheapest)
         bill = await office.store.goal_bill(goal.goal_id)
         assert bill.total.calls == 1
-        assert f"${bill.total.settled_usd} for 1 model calls" in read(office, ended.report_path)
+        assert f"${bill.total.settled_usd} for 1 model call (" in read(office, ended.report_path)
 
 
 async def test_a_call_that_waits_for_room_is_woken_by_the_settlement_and_not_by_a_clock(
