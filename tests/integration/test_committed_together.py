@@ -144,3 +144,18 @@ async def test_who_is_cancelled_takes_no_other_with_it(tmp_path: Path, cancelled
         held = await office.store.claimed_items(lease_before=None)
         assert {item.state for item in held} == {WorkState.CLAIMED}
         assert len(held) == 3
+
+
+async def test_who_is_cancelled_before_its_turn_changes_nothing(tmp_path: Path) -> None:
+    async with three_steps(tmp_path) as (office, goal, steps):
+        press = _Press(office)
+        coming = [asyncio.create_task(office.progress.apply(goal.goal_id, claim_of(office, step))) for step in steps]
+        await press.begun.wait()
+        await begun(*coming)
+        coming[2].cancel()
+        await asyncio.sleep(0)
+        press.open.set()
+        answers = await asyncio.gather(*coming, return_exceptions=True)
+        assert [isinstance(answer, asyncio.CancelledError) for answer in answers] == [False, False, True]
+        held = await office.store.claimed_items(lease_before=None)
+        assert {item.work_item_id for item in held} == {step.work_item_id for step in steps[:2]}
