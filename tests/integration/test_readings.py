@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from marketeer.domain.errors import ModelRefused
 from marketeer.domain.goal import Goal, GoalStatus
 from marketeer.domain.plan import Reading
 from marketeer.domain.reading import invented
+from marketeer.domain.snapshot import Change
 from marketeer.engine.readings import suggestion_in
-from marketeer.ports import ModelRequest, ModelResponse
+from marketeer.ports import Commit, ModelRequest, ModelResponse
 from marketeer.runtime import Office
 from tests.integration import desk
 from tests.support.waiting import wait_until
@@ -166,15 +168,16 @@ async def test_a_review_cut_off_after_its_call_asks_nobody_again_and_begins_one_
     reader = Reader(f"Look.\n\n{follow_up('Check the tracking plan', 'Solo')}")
     async with desk.an_office(tmp_path, reader) as office:
         goal = await desk.submit(office, MORNING)
-        commit, cut = office.store.commit, list[Any]()
+        commit_all, cut = office.store.commit_all, list[Change]()
 
-        async def fail_once(change: Any, **more: Any) -> None:
-            if change.begins is not None and not cut:
-                cut.append(change)
+        async def fail_once(commits: Sequence[Commit]) -> None:
+            begun = [commit.change for commit in commits if commit.change.begins is not None]
+            if begun and not cut:
+                cut.extend(begun)
                 raise RuntimeError
-            await commit(change, **more)
+            await commit_all(commits)
 
-        office.store.commit = fail_once  # type: ignore[method-assign]
+        office.store.commit_all = fail_once  # type: ignore[method-assign]
         async with desk.at_work(office, goal) as shift:
             await wait_until(lambda: bool(cut))
             shift.interrupt()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from marketeer.domain.goal import Goal
 from marketeer.domain.review import Review, Verdict
 from marketeer.domain.rubric import ReviewDepth
 from marketeer.domain.usage import Tier
-from marketeer.ports import ModelRequest
+from marketeer.ports import Commit, ModelRequest
 from marketeer.runtime import Office
 from tests.integration.desk import (
     FAN,
@@ -371,18 +371,18 @@ async def test_a_review_that_was_bought_before_a_crash_is_not_bought_again(
     clerk = Clerk()
     async with an_office_that_asks(tmp_path, clerk) as office:
         goal = await submit(office)
-        commit = office.store.commit
+        commit_all = office.store.commit_all
 
         died = asyncio.Event()
 
-        async def dies(change: Any, **parts: Any) -> None:
-            if parts.get("reviews"):
+        async def dies(commits: Sequence[Commit]) -> None:
+            if any(commit.reviews for commit in commits):
                 died.set()
                 msg = "the process has ended here"
                 raise RuntimeError(msg)
-            await commit(change, **parts)
+            await commit_all(commits)
 
-        monkeypatch.setattr(office.store, "commit", dies)
+        monkeypatch.setattr(office.store, "commit_all", dies)
         async with at_work(office, goal) as shift:
             await died.wait()
             shift.interrupt()

@@ -101,7 +101,7 @@ async def test_major_findings_that_survive_three_revisions_are_approved_and_repo
         assert len(clerk.calls(SKILL)) == 4
         assert task.verdict == "approved with findings"
         report = read(office, goal.report_path)
-        assert "approved with findings after 3 revision(s)" in report
+        assert "approved with findings after 3 revisions" in report
         assert findings[0].line() in report
         await check_books(office, goal)
 
