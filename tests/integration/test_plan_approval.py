@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from marketeer.adapters.team_files.plan_page import read_draft
+from marketeer.cli.plan_view import plan_dict
 from marketeer.domain.approval import Decision
 from marketeer.domain.document import CONTEXT_PATH
 from marketeer.domain.errors import MarketeerError, UsageError
@@ -73,6 +74,7 @@ async def test_only_the_plan_has_been_paid_for_while_it_waits(tmp_path: Path) ->
         assert [call.kind.value for call in await room.office.store.calls(goal.goal_id)] == ["plan"]
         seen = await shown(room.office.store, room.office.workspace, goal)
         assert (seen.waits, seen.draft.made_by) == (True, PlannedBy.MODEL)
+        assert plan_dict(seen)["cost_expected_usd"] > 0, "whoever decides knows what it may cost"
 
 
 async def test_what_a_human_has_changed_is_what_is_done(tmp_path: Path) -> None:

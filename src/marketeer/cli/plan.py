@@ -114,7 +114,7 @@ async def _edit(call: Call, wanted: str, file: str | None) -> int:
         before = await desk.waiting(goal)
         content = given_text(file) if file is not None else edited(before.content if before else "", PROPOSAL)
         try:
-            stored = await desk.edit(goal, content, file or PROPOSAL)
+            stored = await desk.edit(goal, content, "stdin" if file == "-" else file or PROPOSAL)
         except UsageError as exc:
             if file is not None:
                 raise

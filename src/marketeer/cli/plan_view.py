@@ -9,6 +9,7 @@ from marketeer.cli import text
 from marketeer.cli.common import Call
 from marketeer.domain.plan import PlannedBy
 from marketeer.domain.plan_draft import PlanDraft
+from marketeer.domain.usage import dollars
 
 if TYPE_CHECKING:
     from marketeer.runtime.plan_desk import ShownPlan
@@ -67,6 +68,9 @@ def plan_lines(call: Call, shown: ShownPlan) -> list[str]:
         ("Planned by", f"{WHO[draft.made_by]}{note}"),
         ("Why", draft.why),
     ]
+    if goal.forecast_usd is not None:
+        before = " as it was proposed" if shown.waits and draft.made_by is PlannedBy.HUMAN else ""
+        rows.append(("Cost", f"about {dollars(round(goal.forecast_usd, 2))}{before}"))
     rows += [("Learnings", ", ".join(draft.learnings))] if draft.learnings else []
     lines = [goal.description, "", *(f"{f'{name}:':<12}{value}" for name, value in rows)]
     lines += _phases(draft)

@@ -43,7 +43,7 @@ def _head(call: Call, facts: GoalFacts) -> list[str]:
         ("Goal", goal.goal_id),
         ("Status", f"{goal.status.value}{' (rehearsal)' if goal.rehearsal else ''}"),
         ("Category", goal.category.value if goal.category else "not chosen yet"),
-        ("Pipeline", goal.pipeline or "none: phases were built for this goal"),
+        ("Pipeline", goal.pipeline or ("none: phases were built for this goal" if goal.phases else "not chosen yet")),
         ("Priority", goal.effective_priority.value),
         ("Cost", f"{would}{dollars(total.settled_usd)} ({spent_on(total)})"),
         ("Time", text.span(facts.duration_s)),

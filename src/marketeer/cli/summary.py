@@ -98,13 +98,19 @@ def _headline(facts: GoalFacts) -> str:
     word = _HEADLINES.get(facts.goal.status, "Not finished yet")
     counts = f"{done} of {text.counted(len(current), 'deliverable')} approved" if current else _without_tasks(facts)
     shows_error = facts.goal.error and facts.goal.status is not GoalStatus.COMPLETED
-    return f"{word}: {counts}." + (f" {text.one_line(facts.goal.error or '')}" if shows_error else "")
+    return f"{word}: {counts}" + (f"; {text.one_line(facts.goal.error or '')}" if shows_error else ".")
 
 
 def _without_tasks(facts: GoalFacts) -> str:
     if any(question.kind is ApprovalKind.PLAN for question in facts.questions):
         return "the plan is made, and nothing is begun"
-    return f"{facts.page} is written" if facts.page else "nothing planned yet"
+    return (
+        f"{facts.page} is written"
+        if facts.page
+        else "there were no tasks"
+        if facts.goal.status.is_final
+        else "nothing planned yet"
+    )
 
 
 def _made(call: Call, facts: GoalFacts) -> list[str]:

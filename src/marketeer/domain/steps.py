@@ -75,6 +75,7 @@ def take_up(draft: Draft, taker: Taker) -> None:
 def plan(draft: Draft, planned: Planned) -> None:
     draft.close(held(draft, planned.item))
     if draft.goal.approve_plan and planned.plan.tasks:
+        _expect(draft, planned.forecast)
         _ask_about_plan(draft, planned.plan)
     else:
         adopt(draft, planned.plan, planned.forecast)
@@ -90,6 +91,17 @@ def _ask_about_plan(draft: Draft, plan: Plan) -> None:
         question,
         [(Decision.APPROVE, "begin the work"), (Decision.REJECT, "cancel the goal")],
     )
+
+
+def _expect(draft: Draft, forecast: PlanForecast | None) -> None:
+    """What the plan may cost. None, of a rehearsal: nothing."""
+    if forecast is not None:
+        draft.set_goal(
+            forecast_low_usd=forecast.cost.low_usd,
+            forecast_usd=forecast.cost.expected_usd,
+            forecast_high_usd=forecast.cost.high_usd,
+            forecast_s=forecast.time.expected_s,
+        )
 
 
 def _made(plan: Plan) -> dict[str, Any]:
@@ -108,13 +120,7 @@ def adopt(draft: Draft, plan: Plan, forecast: PlanForecast | None) -> None:
         continues_when=plan.continues_when,
         before_you_publish=plan.before_you_publish,
     )
-    if forecast is not None:
-        draft.set_goal(
-            forecast_low_usd=forecast.cost.low_usd,
-            forecast_usd=forecast.cost.expected_usd,
-            forecast_high_usd=forecast.cost.high_usd,
-            forecast_s=forecast.time.expected_s,
-        )
+    _expect(draft, forecast)
     draft.note(
         "goal_planned",
         why=plan.why,
