@@ -148,6 +148,10 @@ def _bytes_of(path: Path) -> bytes:
         if path.is_dir():
             msg = f"--input {str(path)!r} is a folder; give the files in it one by one"
             raise UsageError(msg)
+        if path.exists() and not path.is_file():
+            # a pipe nobody writes to would hold us for ever
+            msg = f"--input {str(path)!r} is a pipe or a device; save what it gives as a file first"
+            raise UsageError(msg)
         with path.open("rb") as file:
             return file.read(MAX_INPUT_BYTES + 1)
     except FileNotFoundError:

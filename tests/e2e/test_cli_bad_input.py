@@ -25,6 +25,7 @@ BAD_CALLS: dict[str, tuple[tuple[str | bytes, ...], str]] = {
     "budget that is not a number": (("start", GOAL, "--budget", "nan"), "US dollars"),
     "missing input": (("start", GOAL, "--input", "nowhere.txt"), "does not exist"),
     "folder as input": (("start", GOAL, "--input", "."), "is a folder"),
+    "device as input": (("start", GOAL, "--input", "/dev/null"), "is a pipe or a device"),
     "workspace that is a file": (("start", GOAL, "--workspace", "/dev/null", "--rehearse"), "is a file"),
     "empty workspace": (("start", GOAL, "--workspace", "", "--rehearse"), "--workspace is empty"),
     "unknown option": (("start", GOAL, "--rehears"), "--rehearse"),

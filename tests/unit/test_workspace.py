@@ -76,6 +76,14 @@ async def test_what_is_not_a_file_reads_as_nothing(workspace: FileWorkspace, pat
     assert await workspace.read(path) is None
 
 
+async def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(workspace: FileWorkspace) -> None:
+    os.mkfifo(workspace.root / "file.md")
+    async with asyncio.timeout(10):
+        assert await workspace.read("file.md") is None
+    await workspace.write("file.md", b"x")
+    assert await workspace.read("file.md") == b"x"
+
+
 @pytest.mark.parametrize(
     "path", ["../out.md", "a/../../out.md", "a/../b.md", "/etc/hosts", "link.md", "linked/out.md", "a\0b"]
 )

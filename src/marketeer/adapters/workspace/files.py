@@ -80,9 +80,12 @@ class WorkspaceFiles:
         return target.resolve().is_relative_to(self.root.resolve())
 
     def read(self, path: str) -> bytes | None:
-        target = self.resolve(path)
+        target, found = self._resolved(path)
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            # a folder; or a pipe, which would hold us for ever
+            return None
         try:
-            return target.read_bytes()
+            return Path(target).read_bytes()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
         except OSError as exc:
@@ -189,7 +192,7 @@ def unusable(root: Path, exc: OSError) -> UsageError | StoreUnavailable:
 
 
 def _leads_out(path: str) -> str:
-    return f"{path!r} leads out of the workspace"
+    return f"{path!r} leads out of the workspace: give another path, or put a folder or file in the place of the link"
 
 
 def _remove_all(files: Sequence[Path]) -> None:
