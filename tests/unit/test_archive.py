@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -13,7 +14,7 @@ import pytest
 
 from marketeer.adapters import archive
 from marketeer.adapters.archive import Layout, pack, put_in_place, staging, unpack
-from marketeer.domain.errors import UsageError
+from marketeer.domain.errors import StoreUnavailable, UsageError
 
 LAYOUT = Layout(database="marketeer.db", lock="marketeer.lock")
 DATABASE = b"the database"
@@ -116,6 +117,15 @@ def test_an_existing_file_is_left_as_it_is_unless_told(tmp_path: Path, workspace
 def test_a_backup_has_a_place_of_its_own(tmp_path: Path, workspace: Path, target: str, advice: str) -> None:
     with pytest.raises(UsageError, match=advice):
         pack(tmp_path / target, workspace, LAYOUT, copy_database)
+
+
+def test_a_full_disk_is_told_with_the_place_and_leaves_nothing(tmp_path: Path, workspace: Path) -> None:
+    def out_of_room(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StoreUnavailable, match=r"no room for the backup '.*b\.tar\.gz': free some space there"):
+        pack(tmp_path / "b.tar.gz", workspace, LAYOUT, out_of_room)
+    assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
 
 
 def test_a_copy_that_fails_leaves_no_archive(tmp_path: Path, workspace: Path) -> None:

@@ -7,6 +7,7 @@ comes out of an archive is not trusted: only plain files and folders, below the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import os
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from marketeer.domain.errors import UsageError
+from marketeer.domain.errors import StoreUnavailable, UsageError
 
 MOST_ENTRIES = 1_000_000
 # Text and databases shrink to a tenth, hardly ever to a hundredth; a small archive may hold this much in any case.
@@ -81,9 +82,21 @@ def pack(
 ) -> Packed:
     """Write the archive: complete under its name, or not at all. `copy_database` makes the database's file.
 
-    Raises UsageError for an unusable target, and what `copy_database` raises.
+    Raises UsageError for an unusable target, StoreUnavailable where there is no room, and what `copy_database` raises.
     """
     check_target(target, root, overwrite=overwrite)
+    try:
+        return _packed(target, root, layout, copy_database, overwrite=overwrite)
+    except OSError as exc:
+        if exc.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        msg = f"there is no room for the backup {str(target)!r}: free some space there, or give another place"
+        raise StoreUnavailable(msg) from exc
+
+
+def _packed(
+    target: Path, root: Path, layout: Layout, copy_database: Callable[[Path], object], *, overwrite: bool
+) -> Packed:
     links: list[str] = []
     with tempfile.TemporaryDirectory(prefix=".marketeer-backup-", dir=target.parent) as name:
         unfinished = Path(name) / "archive"
