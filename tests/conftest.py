@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -12,11 +11,10 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from dotenv import dotenv_values
 
-from marketeer.logs import StderrHandler
 from marketeer.settings import ENV_FILE, settings_table
 from marketeer.testing import RedisServer
 from marketeer.testing.guard import forbid_network
-from tests.e2e.harness import SEED
+from tests.e2e.harness import SEED, logs_as_they_were
 from tests.support.leftovers import pytest_runtest_makereport, pytest_runtest_protocol
 
 __all__ = ["pytest_runtest_makereport", "pytest_runtest_protocol"]
@@ -58,13 +56,8 @@ def _interruptible() -> None:
 @pytest.fixture(autouse=True)
 def _logs_as_they_were() -> Iterator[None]:
     """A test that sets up logs, as commands and proofs do, leaves those of the next alone."""
-    root, ours = logging.getLogger(), logging.getLogger("marketeer")
-    levels = (root.level, ours.level)
-    yield
-    for handler in [known for known in root.handlers if isinstance(known, StderrHandler)]:
-        root.removeHandler(handler)
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
+    with logs_as_they_were():
+        yield
 
 
 @pytest.fixture(scope="session")

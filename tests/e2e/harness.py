@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -22,6 +23,7 @@ from typing import IO, Any
 from unittest import mock
 
 from marketeer.cli.app import main
+from marketeer.logs import StderrHandler
 from tests.support.waiting import LIMIT_S
 
 # Of every moment a test kills or interrupts at.
@@ -84,6 +86,7 @@ def run_here(words: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> tupl
         nothing = stack.enter_context(open(os.devnull))  # noqa: PTH123 - no file of anybody's
         stack.enter_context(mock.patch.multiple(sys, stdin=nothing, stdout=out, stderr=err))
         stack.enter_context(chdir(cwd))
+        stack.enter_context(logs_as_they_were())
         stack.callback(_replace_environment, usual)
         _replace_environment(env)
         code = _ended_beside_a_loop(words) if _loop_runs() else main(words)
@@ -93,6 +96,26 @@ def run_here(words: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> tupl
 def _ended_beside_a_loop(words: Sequence[str]) -> int:
     with ThreadPoolExecutor(1) as beside:
         return beside.submit(main, words).result()
+
+
+@contextmanager
+def logs_as_they_were() -> Iterator[None]:
+    """A block that sets up logs, as commands and proofs do, leaves no trace of that."""
+    root, ours = logging.getLogger(), logging.getLogger("marketeer")
+    levels, handlers = (root.level, ours.level), _handlers_of_ours(root)
+    try:
+        yield
+    finally:
+        for handler in _handlers_of_ours(root):
+            root.removeHandler(handler)
+        for handler in handlers:
+            root.addHandler(handler)
+        root.setLevel(levels[0])
+        ours.setLevel(levels[1])
+
+
+def _handlers_of_ours(root: logging.Logger) -> list[logging.Handler]:
+    return [handler for handler in root.handlers if isinstance(handler, StderrHandler)]
 
 
 def _replace_environment(by: Mapping[str, str]) -> None:

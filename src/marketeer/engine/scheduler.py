@@ -159,6 +159,7 @@ class Scheduler:
         async with self._mark():
             if not self._started:
                 await self.start()
+            log.debug("scheduler_began", schedules=len(self._schedules))
             while not self._stopping.is_set():
                 seen = self._doorbell.rings
                 try:
