@@ -76,6 +76,12 @@ async def test_what_is_not_a_file_reads_as_nothing(workspace: FileWorkspace, pat
     assert await workspace.read(path) is None
 
 
+async def test_a_file_in_the_place_of_a_folder_is_named(workspace: FileWorkspace) -> None:
+    (workspace.root / "context").write_text("a file")
+    with pytest.raises(StoreUnavailable, match=r"/context' is in the way; move it"):
+        await workspace.write("context/page.md", b"x")
+
+
 async def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(workspace: FileWorkspace) -> None:
     os.mkfifo(workspace.root / "file.md")
     async with asyncio.timeout(10):

@@ -182,6 +182,9 @@ def unusable(root: Path, exc: OSError) -> UsageError | StoreUnavailable:
     what = f"workspace {str(root)!r}"
     # The folder: the file may be a temporary one, whose name means nothing to anybody.
     where = f" ({str(Path(exc.filename).parent)!r})" if isinstance(exc.filename, str) else ""
+    if isinstance(exc, (FileExistsError, IsADirectoryError)):
+        # Something of the wrong kind lies there, under a name that a person gave.
+        return StoreUnavailable(f"{what} cannot be used: {exc.filename!r} is in the way; move it, nothing is lost")
     if isinstance(exc, PermissionError):
         return UsageError(f"{what} cannot be written: {exc.strerror}{where}: change its permissions")
     if exc.errno == errno.EROFS:
