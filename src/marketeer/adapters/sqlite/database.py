@@ -291,7 +291,7 @@ class Database:
         if self._long_reads is None:
             self._long_reads = self._connect(reads_only=True)
             # What it sorts is kept in memory up to as much, and sums of a day's goals are sorted again and again.
-            self._long_reads.execute("PRAGMA cache_size = -2000")
+            self._long_reads.execute("PRAGMA cache_size = -1000")
         return self._long_reads
 
     def _is_ready(self, is_ready: Callable[[sqlite3.Connection], bool] | None) -> bool:
