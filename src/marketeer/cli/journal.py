@@ -76,6 +76,8 @@ async def _shown(call: Call, goal: str | None, since: str | None, *, follow: boo
         output.document({"entries": [entry_dict(entry) for entry in entries]})
         return 0
     _say(entries, wanted)
+    if not entries:
+        output.note("(nothing has happened that this would show)")
     if after:
         output.note(f"(the newest {NEWEST}; `{call.command('journal --all')}` shows all of it)")
     return 0

@@ -104,13 +104,9 @@ def _headline(facts: GoalFacts) -> str:
 def _without_tasks(facts: GoalFacts) -> str:
     if any(question.kind is ApprovalKind.PLAN for question in facts.questions):
         return "the plan is made, and nothing is begun"
-    return (
-        f"{facts.page} is written"
-        if facts.page
-        else "there were no tasks"
-        if facts.goal.status.is_final
-        else "nothing planned yet"
-    )
+    if facts.page:
+        return f"{facts.page} is written"
+    return "there were no tasks" if facts.goal.status.is_final else "nothing planned yet"
 
 
 def _made(call: Call, facts: GoalFacts) -> list[str]:
