@@ -1,4 +1,4 @@
-"""kill -9 at any point of a goal loses nothing, doubles nothing and buys no recorded call again: 16 of `make prove`."""
+"""kill -9 at any point of a goal loses nothing, doubles nothing and buys no recorded call again: 30 of `make prove`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ GOAL = "Increase signup conversion by 20%"
 # Kills of each life, so that none takes longer than a test may.
 LIVES = (
     (Kind.REHEARSED, 6),
+    (Kind.REHEARSED, 6),
+    (Kind.REHEARSED, 6),
+    (Kind.SERVED, 4),
     (Kind.SERVED, 4),
     (Kind.PAIRED, 4),
     (Kind.JUDGED, 2),
