@@ -7,6 +7,7 @@ writes the memory it needed to a file.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -20,6 +21,7 @@ from benchmarks.hand import alone, hand, patron
 from benchmarks.memory_use import peak_mb, resident_mb
 from benchmarks.sampling import Samples, sampling
 from benchmarks.workspaces import CHAIN, TWENTY, InstantModel, answer, settings_for
+from marketeer.__main__ import LOOK_FOR_GARBAGE_EVERY
 from marketeer.domain.task import Task
 from marketeer.engine.metrics_page import MetricsPage
 from marketeer.logs import configure_logs
@@ -163,6 +165,7 @@ def main() -> int:
     name, *rest = sys.argv[1:]
     if name == "cli":
         return _cli(*rest)
+    gc.set_threshold(LOOK_FOR_GARBAGE_EVERY)  # as every command has it
     result = asyncio.run(CHILDREN[name](**json.loads(rest[0])))
     print(json.dumps(result))
     return 0

@@ -18,7 +18,7 @@ AT_LEAST = {"100 words": 400, "10 KB": 120}
 class Size:
     tasks: int = 1_000
     runs: int = 3
-    parallel: int = 64
+    parallel: int = 128
     texts: tuple[str, ...] = ("100 words", "10 KB")
 
 

@@ -215,12 +215,17 @@ class FakeClaude:
     # -- messages ----------------------------------------------------------------------------------------------
 
     async def _messages(self, number: int, request: HttpRequest, writer: asyncio.StreamWriter) -> bool:
+        arrived = asyncio.get_running_loop().time()
         self._authenticate(request)
         asked = self._understand(number, request)
         fault = self._faults(number)
         prompt = self._cache.look(asked.model, fake_request.prompt_parts(asked.body))
-        await self._gathered.wait()
-        await asyncio.sleep(self._latency_s + (fault.delay_s if fault else 0.0))
+        if not self._gathered.is_set():
+            await self._gathered.wait()
+            arrived = asyncio.get_running_loop().time()
+        # What the server itself does for a call is part of the time that the call is to take.
+        begins = arrived + self._latency_s + (fault.delay_s if fault else 0.0)
+        await _sleep_until(begins)
         if fault and fault.kind is FaultKind.STATUS:
             raise _Refusal(status=fault.status, fault=fault)
         if fault and fault.kind is FaultKind.DISCONNECT_BEFORE:
@@ -230,10 +235,16 @@ class FakeClaude:
             self._write_log(number, request, status=200)
             page = b"<html><body>Please log in to the network.</body></html>"
             return await _send(writer, fake_http.whole(200, page, {}, "text/html"))
-        return await self._reply(asked, prompt, request, fault, writer)
+        return await self._reply(asked, prompt, request, fault, writer, begins)
 
     async def _reply(
-        self, asked: Asked, prompt: Prompt, request: HttpRequest, fault: Fault | None, writer: asyncio.StreamWriter
+        self,
+        asked: Asked,
+        prompt: Prompt,
+        request: HttpRequest,
+        fault: Fault | None,
+        writer: asyncio.StreamWriter,
+        begins: float,
     ) -> bool:
         made = self._answer(asked)
         reply = fake_reply.reply_of(await made if isawaitable(made) else made, asked.max_tokens, fault)
@@ -254,23 +265,22 @@ class FakeClaude:
         line = self._book(asked, tokens) if events else None
         self._write_log(asked.number, request, status=200, line=line)
         if asked.stream and self._plain is not Plain.WHOLE:
-            return await self._send_stream(writer, asked.number, events, fault)
+            return await self._send_stream(writer, asked.number, events, fault, begins)
         content = json.dumps(answer).encode()
         sent = fake_http.whole(200, content, self._headers(asked.number), "application/json")
         await _send(writer, sent[: -len(content) // 2] if breaks else sent)
         return not breaks
 
     async def _send_stream(
-        self, writer: asyncio.StreamWriter, number: int, events: Sequence[Event], fault: Fault | None
+        self, writer: asyncio.StreamWriter, number: int, events: Sequence[Event], fault: Fault | None, begins: float
     ) -> bool:
         headers = {"content-type": "text/event-stream; charset=utf-8", "transfer-encoding": "chunked"}
         writer.write(fake_http.head(200, {**self._headers(number), **headers}))
-        began = asyncio.get_running_loop().time()
         for sent, (name, data) in enumerate(events, start=1):
             if fault and fault.pause_s:
                 await asyncio.sleep(fault.pause_s)
             if self._stream_s:
-                await _sleep_until(began + self._stream_s * sent / len(events))
+                await _sleep_until(begins + self._stream_s * sent / len(events))
             await _send(writer, fake_http.chunk(fake_http.sse(name, data)))
         kind = fault.kind if fault else None
         if fault and kind is FaultKind.STREAM_ERROR:
